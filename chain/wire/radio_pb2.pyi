@@ -1,0 +1,119 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class region(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    US915: _ClassVar[region]
+    EU868: _ClassVar[region]
+    EU433: _ClassVar[region]
+    CN470: _ClassVar[region]
+    CN779: _ClassVar[region]
+    AU915: _ClassVar[region]
+    AS923_1: _ClassVar[region]
+    KR920: _ClassVar[region]
+    IN865: _ClassVar[region]
+    AS923_2: _ClassVar[region]
+    AS923_3: _ClassVar[region]
+    AS923_4: _ClassVar[region]
+    AS923_1B: _ClassVar[region]
+    CD900_1A: _ClassVar[region]
+    RU864: _ClassVar[region]
+    EU868_A: _ClassVar[region]
+    EU868_B: _ClassVar[region]
+    EU868_C: _ClassVar[region]
+    EU868_D: _ClassVar[region]
+    EU868_E: _ClassVar[region]
+    EU868_F: _ClassVar[region]
+    AU915_SB1: _ClassVar[region]
+    AU915_SB2: _ClassVar[region]
+    AS923_1A: _ClassVar[region]
+    AS923_1C: _ClassVar[region]
+    AS923_1D: _ClassVar[region]
+    AS923_1E: _ClassVar[region]
+    AS923_1F: _ClassVar[region]
+    UNKNOWN: _ClassVar[region]
+
+class data_rate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SF12BW125: _ClassVar[data_rate]
+    SF11BW125: _ClassVar[data_rate]
+    SF10BW125: _ClassVar[data_rate]
+    SF9BW125: _ClassVar[data_rate]
+    SF8BW125: _ClassVar[data_rate]
+    SF7BW125: _ClassVar[data_rate]
+    SF12BW250: _ClassVar[data_rate]
+    SF11BW250: _ClassVar[data_rate]
+    SF10BW250: _ClassVar[data_rate]
+    SF9BW250: _ClassVar[data_rate]
+    SF8BW250: _ClassVar[data_rate]
+    SF7BW250: _ClassVar[data_rate]
+    SF12BW500: _ClassVar[data_rate]
+    SF11BW500: _ClassVar[data_rate]
+    SF10BW500: _ClassVar[data_rate]
+    SF9BW500: _ClassVar[data_rate]
+    SF8BW500: _ClassVar[data_rate]
+    SF7BW500: _ClassVar[data_rate]
+    LRFHSS1BW137: _ClassVar[data_rate]
+    LRFHSS2BW137: _ClassVar[data_rate]
+    LRFHSS1BW336: _ClassVar[data_rate]
+    LRFHSS2BW336: _ClassVar[data_rate]
+    LRFHSS1BW1523: _ClassVar[data_rate]
+    LRFHSS2BW1523: _ClassVar[data_rate]
+    FSK50: _ClassVar[data_rate]
+US915: region
+EU868: region
+EU433: region
+CN470: region
+CN779: region
+AU915: region
+AS923_1: region
+KR920: region
+IN865: region
+AS923_2: region
+AS923_3: region
+AS923_4: region
+AS923_1B: region
+CD900_1A: region
+RU864: region
+EU868_A: region
+EU868_B: region
+EU868_C: region
+EU868_D: region
+EU868_E: region
+EU868_F: region
+AU915_SB1: region
+AU915_SB2: region
+AS923_1A: region
+AS923_1C: region
+AS923_1D: region
+AS923_1E: region
+AS923_1F: region
+UNKNOWN: region
+SF12BW125: data_rate
+SF11BW125: data_rate
+SF10BW125: data_rate
+SF9BW125: data_rate
+SF8BW125: data_rate
+SF7BW125: data_rate
+SF12BW250: data_rate
+SF11BW250: data_rate
+SF10BW250: data_rate
+SF9BW250: data_rate
+SF8BW250: data_rate
+SF7BW250: data_rate
+SF12BW500: data_rate
+SF11BW500: data_rate
+SF10BW500: data_rate
+SF9BW500: data_rate
+SF8BW500: data_rate
+SF7BW500: data_rate
+LRFHSS1BW137: data_rate
+LRFHSS2BW137: data_rate
+LRFHSS1BW336: data_rate
+LRFHSS2BW336: data_rate
+LRFHSS1BW1523: data_rate
+LRFHSS2BW1523: data_rate
+FSK50: data_rate
