@@ -190,7 +190,7 @@ def find_tool(name: str) -> str | None:
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - people will try
         fail(
-            f"hexhaul needs Python 3.11 or newer, this is {sys.version.split()[0]}; on Debian: apt install python3"
+            fail(f"hexhaul needs Python 3.11 or newer, this is {sys.version.split()[0]}: apt install python3")
         )
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if purpose not in ("run", "test"):

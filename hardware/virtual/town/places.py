@@ -17,7 +17,7 @@ def compute_offset(lat: float, lng: float, distance_m: float, bearing_deg: float
 
 
 def compute_spiral(lat: float, lng: float, count: int, first_m: float = 800.0) -> list[tuple[float, float]]:
-    """Places by the golden angle: neighbours are 1 to 2 km apart, so that all in a small town hear each other."""
+    """Places by the golden angle: neighbours are 1 to 2 km apart; in a small town all hear each other."""
     return [compute_offset(lat, lng, first_m * math.sqrt(1 + i / 3), i * 137.508) for i in range(count)]
 
 
