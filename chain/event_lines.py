@@ -1,7 +1,8 @@
 """The lines a service prints on stdout: one per change of state, for a person or for a program.
 
-With `as_json` each line is one JSON object (`time`, `service`, `name`, `event`, `text` and further fields); without
-it only the text is printed. Logs and errors go to stderr, never here, so that a supervisor can parse every line.
+With `as_json` each line is one JSON object (`time`, `service`, `name`, `event`, `text` and further fields);
+without it only the text is printed. Logs and errors go to stderr, never here, so that a supervisor can
+parse every line.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class EventLines:
     def say(self, event: str, text: str, **fields: Any) -> None:
         """Print one event. `fields` may hold anything JSON can; bytes are written as hex.
 
-        Raises ValueError for a field that would overwrite one of the line's own (time, service, name, event, text).
+        Raises ValueError for a field that would overwrite one of the line's own (time, service, name,
+        event, text).
         """
         clash = _RESERVED & fields.keys()
         if clash:

@@ -1,7 +1,8 @@
 """Named write points: places right before and after a durable commit where a test may kill the process.
 
-`HEXHAUL_KILL_AT=chain.block.before_commit` makes the process kill itself (SIGKILL: no handler, no flush) the first
-time it passes that point, `...:3` the third time. Without the variable a write point costs one dictionary look-up.
+`HEXHAUL_KILL_AT=chain.block.before_commit` makes the process kill itself (SIGKILL: no handler, no flush)
+the first time it passes that point, `...:3` the third time. Without the variable a write point costs one
+dictionary look-up.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""The ledger's own rows. Proof-of-Coverage and rewards keep theirs beside their rules, in the same state."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chain.ledger.state import State, Table
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """What a key holds. Data credits can't be passed on: they are bought for a purpose and burn in use."""
+
+    hxt: int = 0
+    """Base units (10^-8 HXT)."""
+    data_credits: int = 0
+    nonce: int = 0
+    """Number of transactions this account has paid for; the next one carries nonce + 1."""
+
+
+class Hotspot(msgspec.Struct, frozen=True, array_like=True):
+    """A hotspot by its key."""
+
+    owner: bytes
+    added_height: int
+    location: int = 0
+    """H3 cell of resolution 12 as an integer; 0 = not placed yet."""
+    gain_ddbi: int = 0
+    """Antenna gain, dBi x 10."""
+    elevation_m: int = 0
+    """Height above ground, metres."""
+    location_height: int = 0
+    """Block of the last assertion."""
+
+
+class DevAddrRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """DevAddrs from `start` to `end`, both included, as 32-bit numbers."""
+
+    start: int
+    end: int
+
+
+class EuiFilter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Which join requests a router wants. An EUI of 0 matches any: (0, 0) is the wildcard for all devices."""
+
+    join_eui: int
+    dev_eui: int
+
+
+class Router(msgspec.Struct, frozen=True, array_like=True):
+    """A router, known by its owner's key."""
+
+    voucher_key: bytes
+    """The key that signs vouchers and speaks for the router on its connections; the owner may stay offline.
+    """
+    grpc: str
+    """host:port where hotspots connect."""
+    dev_addr_ranges: tuple[DevAddrRange, ...]
+    eui_filters: tuple[EuiFilter, ...]
+    updated_height: int
+
+
+class Channel(msgspec.Struct, frozen=True, array_like=True):
+    """Data credits that a router has locked to pay hotspots with; known by the id of the transaction that
+    opened it.
+    """
+
+    router: bytes
+    voucher_key: bytes
+    """The key whose vouchers count, fixed at opening: a later rotation can't disown what was promised."""
+    data_credits: int
+    """Locked at opening."""
+    claimed_data_credits: int
+    opened_height: int
+
+
+class ChannelClaim(msgspec.Struct, frozen=True, array_like=True):
+    """What one hotspot has claimed of one channel: key = channel id (32) || hotspot (33)."""
+
+    sequence: int
+    total_data_credits: int
+    total_packets: int
+
+
+class CarriedData(msgspec.Struct, frozen=True, array_like=True):
+    """What a hotspot has claimed in one epoch: key = epoch (8, big-endian) || hotspot (33). Rewards read
+    this.
+    """
+
+    data_credits: int
+    packets: int
+
+
+class Supply(msgspec.Struct, frozen=True, array_like=True):
+    """The books of one token: minted = burnt + held + locked, after every block."""
+
+    minted: int = 0
+    burnt: int = 0
+    held: int = 0
+    locked: int = 0
+
+
+class Round(msgspec.Struct, frozen=True, array_like=True):
+    """The open entropy round and epoch."""
+
+    round: int
+    epoch: int
+    entropy: bytes
+    opened_at_ms: int
+    """Time of the block that opened it."""
+    opened_height: int
+
+
+class EntropySource(msgspec.Struct, frozen=True, array_like=True):
+    """Where entropy comes from: the producer's committed hash chain, and what beaconers have mixed in."""
+
+    anchor: bytes
+    """The last revealed link: the next reveal must hash to it."""
+    links_left: int
+    """Links that can still be revealed of this chain."""
+    mix: bytes
+    """Digest of the local entropies of all beacons of earlier rounds."""
+
+
+ACCOUNTS = Table("account", Account)
+HOTSPOTS = Table("hotspot", Hotspot)
+ROUTERS = Table("router", Router)
+CHANNELS = Table("channel", Channel)
+CHANNEL_CLAIMS = Table("channel_claim", ChannelClaim)
+CARRIED_DATA = Table("carried_data", CarriedData)
+SUPPLY = Table("supply", Supply)
+ROUND = Table("round", Round)
+ENTROPY_SOURCE = Table("entropy_source", EntropySource)
+
+#: Key of tables with one row.
+ONLY = b""
+HXT = b"hxt"
+DATA_CREDITS = b"data_credits"
+
+
+def get_account(state: State, address: bytes) -> Account:
+    """Return the account of a key; one that nobody has paid yet is empty."""
+    return state.get(ACCOUNTS, address) or Account()
+
+
+def iterate_carried_data(state: State, epoch: int) -> list[tuple[bytes, CarriedData]]:
+    """Return (hotspot, what it claimed in `epoch`) by hotspot."""
+    prefix = epoch.to_bytes(8, "big")
+    return [(key[8:], row) for key, row in state.iterate(CARRIED_DATA, prefix)]
