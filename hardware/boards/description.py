@@ -163,7 +163,7 @@ def parse_board(name: str, text: str) -> Board:
     title = document.pop("title", "")
     sources = document.pop("sources", {})
     if not (isinstance(title, str) and title):
-        raise BoardError(f"board {name}: title is missing; add a line title = \"...\"")
+        raise BoardError(f'board {name}: title is missing; add a line title = "..."')
     said = isinstance(sources, dict) and sources and all(isinstance(text, str) for text in sources.values())
     if not said:
         raise BoardError(f"board {name}: table [sources] is missing; say where pins and numbers come from")
