@@ -81,7 +81,6 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidParameters(f"hxt_price is {self.hxt_price}: must be at least 1")
         for name in (
             "block_interval_ms",
-            "round_ms",
             "epoch_ms",
             "max_block_transactions",
             "max_block_reports",
