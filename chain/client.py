@@ -1,0 +1,249 @@
+"""The node's HTTP API for a program: typed answers, two kinds of failure.
+
+    async with ChainClient("http://127.0.0.1:8080") as chain:
+        transaction_id = await chain.send(Burn(payer=me, nonce=0, fee=0, payee=me, hxt=10**8), [my_keypair])
+        await chain.wait_included(transaction_id)
+
+`ChainUnavailable` means try again later; `TransactionRefused` means that this transaction will never do,
+and why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+from msgspec.structs import replace
+
+from chain import api
+from chain.keys.keypair import Keypair
+from chain.keys.public_key import PublicKey
+from chain.ledger.parameters import Parameters
+from chain.transactions.building import build_transaction
+from chain.transactions.types import TransactionBody
+
+Answer = TypeVar("Answer")
+
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+
+class ChainUnavailable(Exception):
+    """The node can't be reached, or answers that it can't serve now."""
+
+
+class RequestRefused(Exception):
+    """The node understood and refused; `code` is for programs, `message` for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class TransactionRefused(RequestRefused):
+    """A transaction was refused at submission, or rejected at a block."""
+
+
+class NotFound(RequestRefused):
+    """What was asked for isn't on the chain (yet)."""
+
+
+class ChainClient:
+    """Talks to one node. All methods raise ChainUnavailable; safe to share between tasks of one event loop.
+    """
+
+    def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=f"{self.base_url}/v1", timeout=timeout_s, trust_env=False)
+        self._network: api.Network | None = None
+        self._parameters: Parameters | None = None
+        self._sending: dict[bytes, asyncio.Lock] = {}
+
+    async def __aenter__(self) -> ChainClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def status(self) -> api.Status:
+        """Height, round, epoch and the node's clock."""
+        return await self._get("/status", api.Status)
+
+    async def network(self) -> api.Network:
+        """Chain id and genesis. Asked once: they never change."""
+        if self._network is None:
+            self._network = await self._get("/network", api.Network)
+        return self._network
+
+    async def parameters(self) -> Parameters:
+        """The network's parameters. Asked once: in this release they never change."""
+        if self._parameters is None:
+            self._parameters = await self._get("/parameters", Parameters)
+        return self._parameters
+
+    async def account(self, address: str) -> api.Account:
+        """Balances and the next nonce; an account that nobody has paid yet is empty."""
+        return await self._get(f"/accounts/{address}", api.Account)
+
+    async def hotspots(self) -> list[api.Hotspot]:
+        """All hotspots."""
+        return await self._get("/hotspots", list[api.Hotspot])
+
+    async def hotspot(self, address: str) -> api.Hotspot | None:
+        """One hotspot, or None where the chain doesn't know it."""
+        try:
+            return await self._get(f"/hotspots/{address}", api.Hotspot)
+        except NotFound:
+            return None
+
+    async def routes(self) -> list[api.Route]:
+        """All routers with what they want."""
+        return await self._get("/routes", list[api.Route])
+
+    async def channels(self, router: str | None = None) -> list[api.Channel]:
+        """Data channels, of one router (its address) or all."""
+        return await self._get("/channels", list[api.Channel], {"router": router} if router else None)
+
+    async def channel(self, channel_id: str) -> api.Channel | None:
+        """One channel by the id (hex) of the transaction that opened it."""
+        try:
+            return await self._get(f"/channels/{channel_id}", api.Channel)
+        except NotFound:
+            return None
+
+    async def poc_round(self) -> api.PocRound:
+        """The open round: entropy and challenges."""
+        return await self._get("/poc/round", api.PocRound)
+
+    async def verdicts(
+        self, hotspot: str | None = None, round: int | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Beacon and witness verdicts, newest first, as rendered events."""
+        query: dict[str, str | int] = {"limit": limit}
+        if hotspot is not None:
+            query["hotspot"] = hotspot
+        if round is not None:
+            query["round"] = round
+        return await self._get("/poc/verdicts", list[dict[str, Any]], query)
+
+    async def rewards(self, hotspot: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """reward_paid events, newest first."""
+        query: dict[str, str | int] = {"limit": limit}
+        if hotspot is not None:
+            query["hotspot"] = hotspot
+        return await self._get("/rewards", list[dict[str, Any]], query)
+
+    async def events(self, from_height: int, limit: int = 1000) -> api.EventPage:
+        """Events of whole blocks from a height on."""
+        return await self._get("/events", api.EventPage, {"from_height": from_height, "limit": limit})
+
+    async def supply(self) -> api.SupplyAnswer:
+        """The books of both tokens."""
+        return await self._get("/supply", api.SupplyAnswer)
+
+    async def block(self, height: int) -> api.Block | None:
+        """A block, or None where there is none at that height yet."""
+        try:
+            return await self._get(f"/blocks/{height}", api.Block)
+        except NotFound:
+            return None
+
+    async def transaction(self, transaction_id: str) -> api.TransactionStatus | None:
+        """What became of a transaction; None where the node has never seen it."""
+        try:
+            return await self._get(f"/transactions/{transaction_id}", api.TransactionStatus)
+        except NotFound:
+            return None
+
+    async def faucet(self, address: str) -> str:
+        """Ask the faucet for the first tokens; returns the id of its payment (test network only)."""
+        answer = await self._post("/faucet", api.FaucetRequest(address=address), api.FaucetAnswer)
+        return answer.id
+
+    async def submit(self, signed_transaction: bytes) -> str:
+        """Hand in a signed transaction; once this returns it survives a crash of the node.
+
+        Returns its id (hex). Raises TransactionRefused with the reason code.
+        """
+        request = api.SubmitRequest(transaction=base64.b64encode(signed_transaction).decode("ascii"))
+        try:
+            return (await self._post("/transactions", request, api.Submitted)).id
+        except RequestRefused as error:
+            raise TransactionRefused(error.code, error.message) from error
+
+    async def send(self, body: TransactionBody, keypairs: Sequence[Keypair]) -> str:
+        """Fill in nonce and fee, sign and submit; returns the id. One at a time per payer."""
+        lock = self._sending.setdefault(body.payer, asyncio.Lock())
+        async with lock:
+            network = await self.network()
+            parameters = await self.parameters()
+            account = await self.account(PublicKey(body.payer).address)
+            body = replace(body, nonce=account.next_nonce)
+            return await self.submit(build_transaction(body, network.chain_id, parameters, keypairs))
+
+    async def wait_included(self, transaction_id: str, timeout_s: float = 60.0) -> api.TransactionStatus:
+        """Wait until the transaction is in a block.
+
+        Raises TransactionRefused where a block rejected it, TimeoutError when it takes too long. A node
+        that is away meanwhile is waited for.
+        """
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    status = await self.transaction(transaction_id)
+                except ChainUnavailable:
+                    status = None
+                if status is not None and status.status == "included":
+                    return status
+                if status is not None and status.status == "rejected":
+                    raise TransactionRefused(status.code or "rejected", status.reason or "rejected")
+                await asyncio.sleep(0.25)
+
+    async def _get(
+        self, path: str, answer_type: type[Answer], query: dict[str, str | int] | None = None
+    ) -> Answer:
+        return await self._ask(self._http.build_request("GET", path, params=query), answer_type)
+
+    async def _post(self, path: str, body: msgspec.Struct, answer_type: type[Answer]) -> Answer:
+        content = msgspec.json.encode(body)
+        headers = {"content-type": "application/json"}
+        return await self._ask(
+            self._http.build_request("POST", path, content=content, headers=headers), answer_type
+        )
+
+    async def _ask(self, request: httpx.Request, answer_type: type[Answer]) -> Answer:
+        try:
+            response = await self._http.send(request)
+        except (httpx.HTTPError, OSError) as error:
+            raise ChainUnavailable(f"chain node {self.base_url}: {error or type(error).__name__}") from error
+        if len(response.content) > _MAX_ANSWER_BYTES:
+            raise ChainUnavailable(f"chain node {self.base_url}: answer of {len(response.content)} bytes")
+        if response.is_success:
+            try:
+                return msgspec.json.decode(response.content, type=answer_type)
+            except msgspec.MsgspecError as error:
+                raise ChainUnavailable(
+                    f"chain node {self.base_url}: {request.url.path} gave an unexpected answer: {error}"
+                ) from error
+        try:
+            refused = msgspec.json.decode(response.content, type=api.ErrorResponse).error
+        except msgspec.MsgspecError:
+            refused = api.ErrorBody(code=f"http_{response.status_code}", message=response.reason_phrase)
+        if response.status_code >= 500 or response.status_code == 429:
+            raise ChainUnavailable(f"chain node {self.base_url}: {refused.code}: {refused.message}")
+        kind = NotFound if response.status_code == 404 else RequestRefused
+        raise kind(refused.code, refused.message)
