@@ -1,0 +1,66 @@
+"""Coverage reports on their way to the chain: kept until it has accepted them or their round has closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hotspot_host.store.database import Database
+
+ReportKind = Literal["beacon", "witness"]
+
+
+@dataclass(frozen=True)
+class KeptReport:
+    id: int
+    kind: ReportKind
+    data: bytes  # the beacon's 51 bytes
+    report: bytes  # lora_beacon_report_req_v1 or lora_witness_report_req_v1, signed, serialized
+    expires_at_ms: int
+
+
+class Reports:
+    """At most ``limit`` reports; when full the oldest goes (its round closes first)."""
+
+    def __init__(self, database: Database, limit: int = 256) -> None:
+        self._database = database
+        self.limit = limit
+
+    def add(self, kind: ReportKind, data: bytes, report: bytes, expires_at_ms: int) -> bool:
+        """Durable on return. False where this beacon has been reported in this role already."""
+        with self._database.transaction("hotspot.report") as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO reports (kind, data, report, expires_at_ms) VALUES (?, ?, ?, ?)",
+                (kind, data, report, expires_at_ms),
+            )
+            connection.execute(
+                "DELETE FROM reports WHERE id <= (SELECT MAX(id) FROM reports) - ?", (self.limit,)
+            )
+            return cursor.rowcount == 1
+
+    def pending(self) -> list[KeptReport]:
+        """Oldest first."""
+        rows = self._database.connection.execute(
+            "SELECT id, kind, data, report, expires_at_ms FROM reports WHERE report <> x'' ORDER BY id"
+        )
+        return [KeptReport(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) for row in rows]
+
+    def finish(self, report_id: int) -> None:
+        """Accepted. The row stays, emptied, so that the same beacon heard again isn't reported again; it goes
+        when its round is long over (`forget_before`)."""
+        with self._database.transaction("hotspot.report_done") as connection:
+            connection.execute("UPDATE reports SET report = x'' WHERE id = ?", (report_id,))
+
+    def forget_before(self, now_ms: int) -> int:
+        """Remove what has expired; returns how many of those were never accepted."""
+        (count,) = self._database.connection.execute(
+            "SELECT COUNT(*) FROM reports WHERE expires_at_ms <= ?", (now_ms,)
+        ).fetchone()
+        if not count:
+            return 0
+        with self._database.transaction("hotspot.report_expired") as connection:
+            (unsent,) = connection.execute(
+                "SELECT COUNT(*) FROM reports WHERE expires_at_ms <= ? AND report <> x''", (now_ms,)
+            ).fetchone()
+            connection.execute("DELETE FROM reports WHERE expires_at_ms <= ?", (now_ms,))
+        return int(unsent)
