@@ -1,7 +1,7 @@
 """Cayenne Low Power Payload: a list of (channel, type, value) in few bytes, to and from a JSON-able dict.
 
 Source: myDevices "Cayenne Low Power Payload" (IPSO object numbers less 3200). Names and shape of the dict are
-those of ChirpStack v4's codec: ``{"temperatureSensor": {"1": 27.2}, "gpsLocation": {"2": {"latitude": ...}}}``.
+those of ChirpStack v4's codec: ``{"temperatureSensor": {"1": 27.2}, "gpsLocation": {"2": {"latitude": 4}}}``.
 The types from 100 on that ChirpStack lacks are those of the widespread Arduino library, named in the same
 manner.
 """
