@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
+from chain.keys.address import NETWORK_TEST
 from chain.ledger.parameters import Parameters
 
 
@@ -31,6 +32,8 @@ class BlockContext(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the open reward epoch, (time - genesis time) // epoch_ms."""
     entropy: bytes
     """Entropy of `round`, 32 bytes."""
+    network: int = NETWORK_TEST
+    """Network byte that every key on this chain carries."""
 
     def get_round_end_ms(self) -> int:
         """Block time at or after which `round` closes."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from chain.ledger.state import State, Table
 
@@ -35,15 +38,15 @@ class Hotspot(msgspec.Struct, frozen=True, array_like=True):
 class DevAddrRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """DevAddrs from `start` to `end`, both included, as 32-bit numbers."""
 
-    start: int
-    end: int
+    start: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    end: Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
 class EuiFilter(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Which join requests a router wants. An EUI of 0 matches any: (0, 0) is the wildcard for all devices."""
 
-    join_eui: int
-    dev_eui: int
+    join_eui: Annotated[int, Meta(ge=0)]
+    dev_eui: Annotated[int, Meta(ge=0)]
 
 
 class Router(msgspec.Struct, frozen=True, array_like=True):

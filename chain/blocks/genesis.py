@@ -1,0 +1,139 @@
+"""The genesis: what a network starts from, and the one thing that a new node must be given.
+
+A JSON file; the hash of its bytes names the network for good. On a test network it mints the faucet's
+tokens: the only HXT that ever exists without having been earned.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import msgspec
+
+from chain.blocks.entropy import CHAIN_LINKS, compute_entropy
+from chain.keys.address import NETWORK_MAIN, NETWORK_TEST
+from chain.keys.public_key import InvalidPublicKey, PublicKey
+from chain.ledger.balances import credit_minted
+from chain.ledger.conservation import check_conservation
+from chain.ledger.context import BlockContext
+from chain.ledger.parameters import InvalidParameters, Parameters
+from chain.ledger.state import State
+from chain.ledger.tables import ENTROPY_SOURCE, ONLY, ROUND, EntropySource, Round
+
+
+class InvalidGenesis(ValueError):
+    """The genesis file can't be used; the message says why."""
+
+
+class Genesis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file holds."""
+
+    chain_id: str
+    network: str
+    """"test" or "main": the network byte of all keys."""
+    time_ms: int
+    """Round 0 and epoch 0 start here."""
+    producer: str
+    """Address of the only block producer."""
+    entropy_anchor: str
+    """Hex of the anchor of its hash chain."""
+    faucet: str | None
+    """Address that holds the faucet's tokens, test network only."""
+    parameters: Parameters
+
+
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """What every rule about blocks needs to know of its network."""
+
+    chain_id: str
+    network: int
+    genesis_hash: bytes
+    genesis_time_ms: int
+    producer: PublicKey
+    entropy_anchor: bytes
+    faucet: bytes | None
+    parameters: Parameters
+
+    def compute_round(self, time_ms: int) -> int:
+        """Number of the round that a block time falls into."""
+        return (time_ms - self.genesis_time_ms) // self.parameters.coverage.round_ms
+
+    def compute_epoch(self, time_ms: int) -> int:
+        """Number of the epoch that a block time falls into."""
+        return (time_ms - self.genesis_time_ms) // self.parameters.epoch_ms
+
+    def get_context(self, height: int, time_ms: int, round: Round) -> BlockContext:
+        """What a rule may know about the block at `height`, with `round` open."""
+        return BlockContext(
+            chain_id=self.chain_id,
+            height=height,
+            time_ms=time_ms,
+            genesis_time_ms=self.genesis_time_ms,
+            parameters=self.parameters,
+            round=round.round,
+            epoch=round.epoch,
+            entropy=round.entropy,
+            network=self.network,
+        )
+
+
+def encode_genesis(genesis: Genesis) -> bytes:
+    """Return the file's bytes."""
+    return msgspec.json.format(msgspec.json.encode(genesis), indent=2) + b"\n"
+
+
+def decode_genesis(raw: bytes) -> Chain:
+    """Parse and check a genesis file. Raises InvalidGenesis."""
+    try:
+        genesis = msgspec.json.decode(raw, type=Genesis)
+        genesis.parameters.validate()
+        producer = PublicKey.from_address(genesis.producer)
+        faucet = None if genesis.faucet is None else PublicKey.from_address(genesis.faucet)
+        anchor = bytes.fromhex(genesis.entropy_anchor)
+    except (msgspec.MsgspecError, InvalidParameters, InvalidPublicKey, ValueError) as error:
+        raise InvalidGenesis(f"genesis: {error}") from error
+    networks = {"test": NETWORK_TEST, "main": NETWORK_MAIN}
+    if genesis.network not in networks:
+        raise InvalidGenesis(f"genesis: network {genesis.network!r} must be test or main")
+    network = networks[genesis.network]
+    if not 1 <= len(genesis.chain_id) <= 64:
+        raise InvalidGenesis("genesis: chain_id must have 1 to 64 characters")
+    if len(anchor) != 32:
+        raise InvalidGenesis("genesis: entropy_anchor must be 32 bytes in hex")
+    if faucet is not None and network != NETWORK_TEST:
+        raise InvalidGenesis("genesis: only a test network has a faucet")
+    for key in (producer, faucet):
+        if key is not None and key.network != network:
+            raise InvalidGenesis(f"genesis: {key.address} is a key of another network")
+    return Chain(
+        chain_id=genesis.chain_id,
+        network=network,
+        genesis_hash=sha256(raw).digest(),
+        genesis_time_ms=genesis.time_ms,
+        producer=producer,
+        entropy_anchor=anchor,
+        faucet=None if faucet is None else faucet.binary,
+        parameters=genesis.parameters,
+    )
+
+
+def write_genesis_state(state: State, chain: Chain) -> None:
+    """Write the state that block 1 builds on: the faucet's tokens, the entropy source, round 0 of epoch 0."""
+    if chain.faucet is not None:
+        credit_minted(state, chain.faucet, chain.parameters.genesis_allocation_hxt)
+    mix = chain.genesis_hash
+    state.put(
+        ENTROPY_SOURCE, ONLY, EntropySource(anchor=chain.entropy_anchor, links_left=CHAIN_LINKS, mix=mix)
+    )
+    state.put(
+        ROUND,
+        ONLY,
+        Round(
+            round=0,
+            epoch=0,
+            entropy=compute_entropy(chain.entropy_anchor, mix, 0),
+            opened_at_ms=chain.genesis_time_ms,
+            opened_height=0,
+        ),
+    )
+    check_conservation(state)

@@ -1,0 +1,65 @@
+"""Location assert: the owner says where the hotspot is, how much gain its antenna has and how high it hangs.
+
+Nothing proves an assertion; Proof-of-Coverage judges what the hotspot hears and is heard by from there, and
+the fee makes moving about on the map cost something. Precedent: assert_location_v2 (.erl:258-445):
+resolution 12 or finer, gain 1.0 to 15.0 dBi; here exactly 12, so that a place has one cell.
+"""
+
+from __future__ import annotations
+
+import h3.api.basic_int as h3
+from msgspec.structs import replace
+
+from chain.ledger.context import BlockContext
+from chain.ledger.events import Event
+from chain.ledger.state import State
+from chain.ledger.tables import HOTSPOTS
+from chain.transactions.reasons import InvalidTransaction, Reason
+from chain.transactions.types import LocationAssert
+
+LOCATION_RESOLUTION = 12
+
+
+def process_location_assert(state: State, body: LocationAssert, context: BlockContext) -> list[Event]:
+    """Write location, gain and elevation. Raises InvalidTransaction."""
+    hotspot = state.get(HOTSPOTS, body.hotspot)
+    if hotspot is None:
+        raise InvalidTransaction(Reason.UNKNOWN_HOTSPOT, "this hotspot hasn't joined: add it first")
+    if hotspot.owner != body.owner:
+        raise InvalidTransaction(Reason.NOT_OWNER, "only the hotspot's owner asserts its location")
+    if not h3.is_valid_cell(body.location):
+        raise InvalidTransaction(Reason.INVALID_LOCATION, f"{body.location:x} is no H3 cell")
+    resolution = h3.get_resolution(body.location)
+    if resolution != LOCATION_RESOLUTION:
+        raise InvalidTransaction(
+            Reason.WRONG_LOCATION_RESOLUTION,
+            f"H3 cell {body.location:x} has resolution {resolution}: must be {LOCATION_RESOLUTION}",
+        )
+    coverage = context.parameters.coverage
+    if not coverage.minimum_gain_ddbi <= body.gain_ddbi <= coverage.maximum_gain_ddbi:
+        raise InvalidTransaction(
+            Reason.INVALID_GAIN,
+            f"gain {body.gain_ddbi} dBi x 10: must be {coverage.minimum_gain_ddbi} to "
+            f"{coverage.maximum_gain_ddbi}",
+        )
+    placed = replace(
+        hotspot,
+        location=body.location,
+        gain_ddbi=body.gain_ddbi,
+        elevation_m=body.elevation_m,
+    )
+    if placed == hotspot:
+        raise InvalidTransaction(Reason.LOCATION_UNCHANGED, "location, gain and elevation are already these")
+    state.put(HOTSPOTS, body.hotspot, replace(placed, location_height=context.height))
+    return [
+        Event(
+            "location_asserted",
+            {
+                "hotspot": body.hotspot,
+                "owner": body.owner,
+                "location": f"{body.location:x}",
+                "gain_ddbi": body.gain_ddbi,
+                "elevation_m": body.elevation_m,
+            },
+        )
+    ]

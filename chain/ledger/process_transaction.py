@@ -1,0 +1,139 @@
+"""What every transaction goes through before its own rule: nonce, fee, and all or nothing.
+
+The signatures are checked before (`verify_signatures`): they need no state. Here the payer's nonce must be
+the next one, which makes each transaction happen at most once, and the fee must cover size and operation.
+Then the operation's rule runs on what is left. An invalid transaction changes nothing at all, not even its
+payer's nonce or balance: a producer that includes one makes an invalid block.
+
+Fee: from the payer's data credits where they suffice for the whole fee; otherwise the whole fee is bought
+by burning HXT at the oracle price, rounded up (implicit burn, as Helium's). Never part by part: the two
+books stay easy to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from chain.data.process_channel_claim import process_channel_claim
+from chain.data.process_channel_open import process_channel_open
+from chain.ledger.accepted_key import check_key
+from chain.ledger.amounts import compute_hxt_for_data_credits
+from chain.ledger.balances import (
+    AmountOverflow,
+    InsufficientFunds,
+    burn_data_credits,
+    burn_hxt,
+    mint_data_credits,
+)
+from chain.ledger.context import BlockContext
+from chain.ledger.events import Event
+from chain.ledger.process_burn import process_burn
+from chain.ledger.process_hotspot_add import process_hotspot_add
+from chain.ledger.process_location_assert import process_location_assert
+from chain.ledger.process_payment import process_payment
+from chain.ledger.process_router import process_router_register, process_router_update
+from chain.ledger.state import State
+from chain.ledger.tables import ACCOUNTS, get_account
+from chain.transactions.encoding import compute_transaction_id
+from chain.transactions.fees import compute_required_fee
+from chain.transactions.reasons import InvalidTransaction, Reason
+from chain.transactions.signing import get_signers
+from chain.transactions.types import (
+    Burn,
+    ChannelClaim,
+    ChannelOpen,
+    HotspotAdd,
+    LocationAssert,
+    Payment,
+    RouterRegister,
+    RouterUpdate,
+    TransactionBody,
+)
+
+_PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] = {
+    Payment: process_payment,
+    Burn: process_burn,
+    HotspotAdd: process_hotspot_add,
+    LocationAssert: process_location_assert,
+    RouterRegister: process_router_register,
+    RouterUpdate: process_router_update,
+    ChannelClaim: process_channel_claim,
+}
+
+
+def process_transaction(state: State, body: TransactionBody, context: BlockContext) -> list[Event]:
+    """Apply a transaction whose signatures are good. Raises InvalidTransaction; then the state is as
+    before.
+    """
+    with state.operation():
+        check_networks(body, context)
+        events = process_nonce_and_fee(state, body, context)
+        try:
+            if isinstance(body, ChannelOpen):
+                channel_id = compute_transaction_id(context.chain_id, body)
+                return events + process_channel_open(state, body, channel_id, context)
+            return events + _PROCESSES[type(body)](state, body, context)
+        except AmountOverflow as error:
+            raise InvalidTransaction(Reason.AMOUNT_OVERFLOW, str(error)) from error
+
+
+def process_nonce_and_fee(state: State, body: TransactionBody, context: BlockContext) -> list[Event]:
+    """Take the fee and move the payer's nonce on.
+
+    Raises InvalidTransaction (nonce_used, nonce_gap, fee_too_low, fee_not_covered).
+    """
+    expected = get_account(state, body.payer).nonce + 1
+    if body.nonce < expected:
+        raise InvalidTransaction(
+            Reason.NONCE_USED,
+            f"nonce {body.nonce} is used: this account's next is {expected} (was it submitted twice?)",
+        )
+    if body.nonce > expected:
+        raise InvalidTransaction(
+            Reason.NONCE_GAP, f"nonce {body.nonce} leaves a gap: this account's next is {expected}"
+        )
+    required = compute_required_fee(body, context.parameters)
+    if body.fee < required:
+        raise InvalidTransaction(Reason.FEE_TOO_LOW, f"fee {body.fee} data credits: needs {required}")
+    burnt_hxt = process_fee(state, body.payer, body.fee, context)
+    account = get_account(state, body.payer)
+    state.put(ACCOUNTS, body.payer, replace(account, nonce=body.nonce))
+    return [Event("fee_paid", {"payer": body.payer, "data_credits": body.fee, "hxt": burnt_hxt})]
+
+
+def process_fee(state: State, payer: bytes, fee: int, context: BlockContext) -> int:
+    """Burn the fee; returns the HXT (base units) that burnt for it, 0 where data credits paid.
+
+    Raises InvalidTransaction (fee_not_covered, amount_overflow).
+    """
+    account = get_account(state, payer)
+    if account.data_credits >= fee:
+        burn_data_credits(state, payer, fee)
+        return 0
+    hxt = compute_hxt_for_data_credits(fee, context.parameters.hxt_price)
+    try:
+        burn_hxt(state, payer, hxt)
+        mint_data_credits(state, payer, fee)
+        burn_data_credits(state, payer, fee)
+    except InsufficientFunds as error:
+        raise InvalidTransaction(
+            Reason.FEE_NOT_COVERED,
+            f"fee of {fee} data credits: the payer holds {account.data_credits}, and {account.hxt} base units "
+            f"of HXT; it takes the whole fee in data credits or {hxt} base units to burn",
+        ) from error
+    except AmountOverflow as error:
+        raise InvalidTransaction(Reason.AMOUNT_OVERFLOW, str(error)) from error
+    return hxt
+
+
+def check_networks(body: TransactionBody, context: BlockContext) -> None:
+    """All signers must be keys of this network, so that nothing signed on a test network means money
+    elsewhere.
+
+    Raises InvalidTransaction (wrong_network, invalid_key).
+    """
+    for signer in get_signers(body):
+        check_key(signer, context)
