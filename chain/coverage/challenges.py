@@ -38,7 +38,7 @@ class PlacedHotspot(msgspec.Struct, frozen=True):
     elevation_m: int = 0
 
 
-class Challenge(msgspec.Struct, frozen=True):
+class Challenge(msgspec.Struct, frozen=True, array_like=True):
     """The order to one hotspot to beacon once."""
 
     hotspot: bytes
@@ -67,12 +67,13 @@ def is_drawn(challenge_hash: bytes, beacon_period_rounds: int) -> bool:
     return int.from_bytes(challenge_hash[16:], "big") % max(beacon_period_rounds, 1) == 0
 
 
-def compute_slots(parameters: CoverageParameters) -> int:
-    """How many slots a round has: from ``first_slot_ms`` on, none within ``closing_margin_ms`` of its end.
+def compute_slots(parameters: CoverageParameters, round_ms: int) -> int:
+    """How many slots a round of this length has: from ``first_slot_ms`` on, none within
+    ``closing_margin_ms`` of its end.
 
     At least one, also in a round too short for its margins: a network that runs so fast still beacons.
     """
-    room_ms = parameters.round_ms - parameters.first_slot_ms - parameters.closing_margin_ms
+    room_ms = round_ms - parameters.first_slot_ms - parameters.closing_margin_ms
     return max(room_ms // max(parameters.slot_interval_ms, 1) + 1, 1)
 
 
@@ -87,10 +88,12 @@ def compute_challenges(
     hotspots: Iterable[PlacedHotspot],
     parameters: CoverageParameters,
     opens_at_ms: int,
+    closes_at_ms: int | None = None,
 ) -> tuple[Challenge, ...]:
     """The challenges of the round that opens at ``opens_at_ms`` (Unix ms) with this entropy (32 bytes),
     by time.
 
+    A round whose block came late is shorter than ``round_ms``: ``closes_at_ms`` says when it ends.
     The order in which ``hotspots`` come doesn't matter; a hotspot given twice counts once.
     """
     drawn = sorted(
@@ -100,7 +103,9 @@ def compute_challenges(
         }.values()
         if is_drawn(challenge_hash, parameters.beacon_period_rounds)
     )
-    slots = compute_slots(parameters)
+    slots = compute_slots(
+        parameters, parameters.round_ms if closes_at_ms is None else closes_at_ms - opens_at_ms
+    )
     taken: dict[int, set[int]] = {}
     challenges: list[Challenge] = []
     for _, placed in drawn:
