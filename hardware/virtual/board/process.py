@@ -1,0 +1,92 @@
+"""The process of one virtual board: ``hexhaul virtual board``."""
+
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hardware.boards import BoardError, load_board
+from hardware.virtual.board.analog import AnalogError, AnalogSignal, parse_analog
+from hardware.virtual.board.device import Device, RadioChip
+from hardware.virtual.board.flash import FlashError, collect_firmware, install
+from hardware.virtual.board.gps import Gps
+from hardware.virtual.board.nonvolatile import NonvolatileError
+from hardware.virtual.board.scheduler import Scheduler
+from hardware.virtual.board.walk import Walk, WalkError, parse_walk
+from hardware.virtual.event_lines import EventLines
+from hardware.virtual.interpreter.build import InterpreterBuildError
+
+#: The guest's thread asks for the interpreter lock some thousand times a second; the timers must not wait 5 ms for it.
+SWITCH_INTERVAL_S = 0.0005
+
+
+@dataclass(frozen=True)
+class BoardOptions:
+    """The command's options, as typed."""
+
+    name: str
+    firmware: str
+    flash: Path
+    port_link: Path
+    ether: Path | None = None
+    board_file: str = "devkit_rfm95"
+    walk: str | None = None
+    analog: list[str] = field(default_factory=list)
+    as_json: bool = False
+
+
+class BoardProcessError(Exception):
+    """The board can't start; one line that names the remedy."""
+
+
+class AbsentChip:
+    """No radio is soldered on: nobody answers on the SPI bus."""
+
+    on_dio = None
+
+    def nss(self, level: int) -> None:
+        del level
+
+    def nreset(self, level: int) -> None:
+        del level
+
+    def spi_transfer(self, mosi: bytes) -> bytes:
+        return b"\xff" * len(mosi)
+
+
+def run_board(options: BoardOptions) -> None:
+    """Run until SIGTERM or SIGINT. Raises BoardProcessError if the board can't start."""
+    try:
+        board = load_board(options.board_file)
+        walk = parse_walk(options.walk) if options.walk else None
+        signals = [parse_analog(text) for text in options.analog]
+        files = collect_firmware(options.firmware) | {"board.json": board.to_firmware_json().encode()}
+        options.flash.mkdir(parents=True, exist_ok=True)
+        install(options.flash, files)
+        scheduler = Scheduler()
+        events = EventLines("board", options.name, options.as_json)
+        chip: RadioChip = AbsentChip()
+        device = Device(
+            name=options.name,
+            board=board,
+            flash=options.flash,
+            port_link=options.port_link,
+            scheduler=scheduler,
+            chip=chip,
+            signals=signals,
+            events=events,
+        )
+    except (BoardError, WalkError, AnalogError, FlashError, NonvolatileError, InterpreterBuildError, OSError) as error:
+        raise BoardProcessError(str(error)) from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: scheduler.stop())
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if walk is not None:
+        with scheduler.lock:
+            Gps(scheduler, walk, device.receive_from_gps, lambda lat, lng: None)
+    device.start()
+    text = f"{options.name}: {board.title} runs {options.firmware}, serial port {options.port_link}"
+    events.say("ready", text, port=str(options.port_link), firmware=options.firmware, board=board.name)
+    scheduler.run()
+    device.stop()
+    scheduler.close()
