@@ -22,6 +22,9 @@ from router.lorawan.frames import (
     require_bytes,
 )
 
+#: FPorts whose payload is the network's: MAC commands, and frames that a relay carries (TS011).
+NETWORK_F_PORTS = (0, 226)
+
 
 class MacVersion(Enum):
     """Which rules a session follows; 1.0 covers 1.0.0 to 1.0.4."""
@@ -145,10 +148,10 @@ def crypt(
 
 
 def decrypt_frm_payload(frame: DataFrame, f_cnt: int, keys: SessionKeys) -> bytes:
-    """The plaintext FRMPayload of ``frame``: under AppSKey, or under the network key for FPort 0."""
+    """The plaintext FRMPayload of ``frame``: under AppSKey, or under the network key for FPort 0 and 226."""
     if not frame.frm_payload:
         return b""
-    key = keys.nwk_s_enc_key if frame.f_port == 0 else keys.app_s_key
+    key = keys.nwk_s_enc_key if frame.f_port in NETWORK_F_PORTS else keys.app_s_key
     return crypt(key, (frame.mhdr >> 5) & 1, frame.dev_addr, f_cnt, frame.frm_payload)
 
 
@@ -203,7 +206,7 @@ def build_data_frame(
     if is_1_1 and encrypt_f_opts:
         f_opts = crypt_f_opts(keys.nwk_s_enc_key, direction, dev_addr, f_cnt, f_opts, f_port)
     if frm_payload:
-        key = keys.nwk_s_enc_key if f_port == 0 else keys.app_s_key
+        key = keys.nwk_s_enc_key if f_port in NETWORK_F_PORTS else keys.app_s_key
         frm_payload = crypt(key, direction, dev_addr, f_cnt, frm_payload)
     frame = DataFrame(
         dev_addr=dev_addr,
