@@ -9,7 +9,8 @@ where ``occupied`` counts the hexagon and its six neighbours that have reached `
 surroundings may hold more. A hotspot's scale is the product over the levels of clipped / unclipped. With the
 default numbers each hexagon of resolution 8 (0.74 km2) pays one full share, however many stand in it.
 
-The counts of a level are complete before any of it is clipped, so no order of counting matters. Source: HIP-17, HIP-104; helium/oracles-iot ``hex_density.rs``.
+The counts of a level are complete before any of it is clipped, so no order of counting matters.
+Source: HIP-17, HIP-104; helium/oracles-iot ``hex_density.rs``.
 """
 
 from collections import Counter
