@@ -14,6 +14,7 @@ commits to the next chain.
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -69,10 +70,12 @@ def get_entropy_source(state: State) -> EntropySource:
     return source
 
 
-def mix_local_entropy(state: State, local_entropy: bytes) -> None:
-    """Mix in a beaconer's secret (16 bytes or more): when a round closes, for each of its valid beacons."""
+def mix_contribution(state: State, contribution: bytes) -> None:
+    """Mix in the digest of a closed round's accepted secrets; empty bytes (no beacon) change nothing."""
+    if not contribution:
+        return
     source = get_entropy_source(state)
-    mixed = sha256(b"hexhaul/entropy-mix/1\x00" + source.mix + sha256(local_entropy).digest()).digest()
+    mixed = sha256(b"hexhaul/entropy-mix/1\x00" + source.mix + contribution).digest()
     state.put(ENTROPY_SOURCE, ONLY, replace(source, mix=mixed))
 
 
@@ -103,7 +106,7 @@ class LinkChain:
 
     def _load(self, number: int) -> bytes:
         links = self._compute(number)
-        self._links = dict(zip(links, links[1:], strict=False))
+        self._links = dict(pairwise(links))
         return links[0]
 
     def _compute(self, number: int) -> list[bytes]:

@@ -65,6 +65,11 @@ def render_value(value: Any) -> Any:
     return value
 
 
+def _render_field(name: str, value: Any) -> Any:
+    # An H3 cell is a 64-bit number, more than JSON readers keep: it is shown as H3 writes it.
+    return f"{value:x}" if name == "location" and isinstance(value, int) else render_value(value)
+
+
 def render_event(stored: StoredEvent) -> dict[str, Any]:
     """Return the JSON form: height, index, time_ms, kind, and the fields beside them."""
     return {
@@ -72,5 +77,5 @@ def render_event(stored: StoredEvent) -> dict[str, Any]:
         "index": stored.index,
         "time_ms": stored.time_ms,
         "kind": stored.kind,
-        **{key: render_value(value) for key, value in stored.fields.items()},
+        **{name: _render_field(name, value) for name, value in stored.fields.items()},
     }

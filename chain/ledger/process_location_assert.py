@@ -57,7 +57,7 @@ def process_location_assert(state: State, body: LocationAssert, context: BlockCo
             {
                 "hotspot": body.hotspot,
                 "owner": body.owner,
-                "location": f"{body.location:x}",
+                "location": body.location,
                 "gain_ddbi": body.gain_ddbi,
                 "elevation_m": body.elevation_m,
             },

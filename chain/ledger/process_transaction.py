@@ -121,7 +121,7 @@ def process_fee(state: State, payer: bytes, fee: int, context: BlockContext) -> 
     except InsufficientFunds as error:
         raise InvalidTransaction(
             Reason.FEE_NOT_COVERED,
-            f"fee of {fee} data credits: the payer holds {account.data_credits}, and {account.hxt} base units "
+            f"fee of {fee} data credits: the payer holds {account.data_credits} and {account.hxt} units "
             f"of HXT; it takes the whole fee in data credits or {hxt} base units to burn",
         ) from error
     except AmountOverflow as error:

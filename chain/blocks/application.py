@@ -1,0 +1,127 @@
+"""Applying a block's operations to the state, in the one order that every node keeps.
+
+    transactions -> reports -> where the block's time is past the round's end: close the round,
+    where it is past the epoch's end: close the epoch, open the next round -> check the books
+
+Both making a block and applying one go through here. A producer leaves out what is invalid and learns why;
+in a block that is applied, an invalid transaction or a wrong reveal makes the whole block invalid.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chain.blocks.entropy import BadReveal, mix_contribution, process_entropy_reveal
+from chain.blocks.genesis import Chain
+from chain.blocks.reports import ReceivedReport, is_arrival_signed_by
+from chain.coverage.process import open_round, process_report, process_round_close
+from chain.coverage.tables import get_entropy_contribution
+from chain.ledger.conservation import check_conservation, recount
+from chain.ledger.context import BlockContext
+from chain.ledger.events import Event
+from chain.ledger.process_transaction import process_transaction
+from chain.ledger.state import State
+from chain.ledger.tables import CARRIED_DATA, ONLY, ROUND, Round, iterate_carried_data
+from chain.rewards.process import process_epoch_close
+from chain.transactions.types import TransactionBody
+
+
+class InvalidBlock(Exception):
+    """A block that breaks the rules; the message says which one and where."""
+
+
+class Boundaries(msgspec.Struct, frozen=True):
+    """What a block's time closes."""
+
+    round: int
+    """Number of the round that the block's time falls into."""
+    epoch: int
+    closes_round: bool
+    closes_epoch: bool
+
+
+def get_open_round(state: State) -> Round:
+    """Return the open round; the genesis always writes one."""
+    round = state.get(ROUND, ONLY)
+    if round is None:
+        raise LookupError("the state has no open round: it wasn't made by a genesis")
+    return round
+
+
+def compute_boundaries(chain: Chain, open_round: Round, time_ms: int) -> Boundaries:
+    """Return which boundaries a block of this time crosses. Rounds and epochs without any block are
+    skipped.
+    """
+    round, epoch = chain.compute_round(time_ms), chain.compute_epoch(time_ms)
+    closes_epoch = epoch > open_round.epoch
+    return Boundaries(
+        round=round,
+        epoch=epoch,
+        closes_round=round > open_round.round or closes_epoch,
+        closes_epoch=closes_epoch,
+    )
+
+
+def process_transactions(
+    state: State, bodies: tuple[TransactionBody, ...], context: BlockContext
+) -> list[Event]:
+    """Apply transactions whose signatures are good, in order. Raises InvalidTransaction at the first bad
+    one.
+    """
+    events: list[Event] = []
+    for body in bodies:
+        events += process_transaction(state, body, context)
+    return events
+
+
+def process_received_report(
+    state: State, report: ReceivedReport, chain: Chain, context: BlockContext
+) -> list[Event]:
+    """Take in one report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past.
+    """
+    if not is_arrival_signed_by(chain.chain_id, report, chain.producer):
+        raise InvalidBlock("a report's arrival time isn't signed by the node that took it in")
+    if report.received_at_ms > context.time_ms:
+        raise InvalidBlock(
+            f"a report arrived at {report.received_at_ms}, after the block's {context.time_ms}"
+        )
+    with state.operation():
+        return process_report(state, context, report)
+
+
+def process_boundaries(
+    state: State, chain: Chain, context: BlockContext, boundaries: Boundaries, reveal: bytes
+) -> list[Event]:
+    """Close what the block's time is past, and open the next round. Raises InvalidBlock for a wrong reveal.
+    """
+    if not boundaries.closes_round:
+        if reveal:
+            raise InvalidBlock("a block that opens no round reveals entropy")
+        return []
+    events = list(process_round_close(state, context))
+    mix_contribution(state, get_entropy_contribution(state))
+    if boundaries.closes_epoch:
+        events += process_epoch_close(state, context)
+        for hotspot, _ in iterate_carried_data(state, context.epoch):
+            state.delete(CARRIED_DATA, context.epoch.to_bytes(8, "big") + hotspot)
+    try:
+        entropy = process_entropy_reveal(state, reveal, boundaries.round)
+    except BadReveal as error:
+        raise InvalidBlock(str(error)) from error
+    opened = Round(
+        round=boundaries.round,
+        epoch=boundaries.epoch,
+        entropy=entropy,
+        opened_at_ms=context.time_ms,
+        opened_height=context.height,
+    )
+    state.put(ROUND, ONLY, opened)
+    next_context = chain.get_context(context.height, context.time_ms, opened)
+    return events + open_round(state, next_context)
+
+
+def process_books(state: State, boundaries: Boundaries) -> None:
+    """Check that the books add up, from scratch where an epoch closed. Raises BooksDontAddUp."""
+    check_conservation(state)
+    if boundaries.closes_epoch:
+        recount(state)
