@@ -68,7 +68,7 @@ RESULT_NAMES = ("ok", "too_late", "too_early", "collision", "radio_failed", "inv
 # Flags of CONFIGURE, LISTEN, TRANSMIT and PACKET.
 INVERT_IQ = const(0x01)
 WITH_CRC = const(0x02)  # TRANSMIT: send one; PACKET: the sender sent one
-NOW = const(0x04)  # TRANSMIT: the tick is ignored
+NOW = const(0x04)  # TRANSMIT: as soon as possible; the tick is any number that no other request has
 CRC_OK = const(0x08)  # PACKET: it was right
 
 # Capabilities in the answer to HELLO.

@@ -13,7 +13,7 @@ from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
 #: GPIO numbers of the ESP32 package; 34 and up can't drive a line.
-_PINS = frozenset({*range(6), *range(12, 24), *range(25, 28), *range(32, 40)})
+_PINS = frozenset({*range(6), *range(12, 20), *range(21, 24), *range(25, 28), *range(32, 40)})
 _INPUT_ONLY = frozenset(range(34, 40))
 _ADC1 = frozenset(range(32, 40))
 
