@@ -1,4 +1,6 @@
-"""``python -m hardware.virtual board|ether ...``: the same commands as ``hexhaul virtual``, without the floors above."""
+"""``python -m hardware.virtual board|ether ...``: the same commands as ``hexhaul virtual``, without the
+floors above.
+"""
 
 from hardware.virtual.cli import app
 

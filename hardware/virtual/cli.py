@@ -14,9 +14,13 @@ def board(
     firmware: Annotated[str, typer.Option(help="hotspot, sensor, or a folder with a main.py")],
     flash: Annotated[Path, typer.Option(help="folder that is the board's flash")],
     port_link: Annotated[Path, typer.Option(help="symlink to make for the serial port")],
-    ether: Annotated[Path | None, typer.Option(help="the ether's socket; without it the board has no radio")] = None,
+    ether: Annotated[
+        Path | None, typer.Option(help="the ether's socket; without it the board has no radio")
+    ] = None,
     board_file: Annotated[str, typer.Option(help="board in hardware/boards")] = "devkit_rfm95",
-    walk: Annotated[str | None, typer.Option(help="LAT,LNG,RADIUS_M,SPEED_MPS,SEED: a walk for GPS and ether")] = None,
+    walk: Annotated[
+        str | None, typer.Option(help="LAT,LNG,RADIUS_M,SPEED_MPS,SEED: a walk for GPS and ether")
+    ] = None,
     analog: Annotated[
         list[str] | None, typer.Option(help="PIN=MICROVOLTS[:AMPLITUDE:PERIOD_S], a voltage at an ADC pin")
     ] = None,

@@ -1,7 +1,7 @@
 """What a virtual board or ether says on stdout: one line per change of state.
 
-The same form as every service of hexhaul (``chain.event_lines``), written again in a few lines because nothing
-of the floors above may be imported here.
+The same form as every service of hexhaul (``chain.event_lines``), written again in a few lines because
+nothing of the floors above may be imported here.
 """
 
 import json

@@ -39,7 +39,9 @@ def parse_analog(text: str) -> AnalogSignal:
         if not period_s > 0 or not math.isfinite(period_s):
             raise ValueError
     except ValueError:
-        raise AnalogError(f"analog signal {text!r}: write PIN=MICROVOLTS or PIN=MICROVOLTS:AMPLITUDE:PERIOD_S") from None
+        raise AnalogError(
+            f"analog signal {text!r}: write PIN=MICROVOLTS or PIN=MICROVOLTS:AMPLITUDE:PERIOD_S"
+        ) from None
     if pin not in ADC_PINS:
         raise AnalogError(f"analog signal {text!r}: GPIO {pin} has no ADC; use one of 32 to 39")
     return AnalogSignal(pin, level_uv, amplitude_uv, period_s)

@@ -1,4 +1,6 @@
-"""The device: microcontroller, radio chip, sensors and serial port, wired as the board file says; and its resets."""
+"""The device: microcontroller, radio chip, sensors and serial port, wired as the board file says; and its
+resets.
+"""
 
 import hashlib
 import os
@@ -21,7 +23,8 @@ from hardware.virtual.board.spi import SpiBuses
 from hardware.virtual.board.uart import Uart
 from hardware.virtual.event_lines import EventLines
 
-#: What an ESP32's MicroPython leaves a program, and what the shims take of the guest's heap (a test measures it).
+#: What an ESP32's MicroPython leaves a program, and what the shims take of the guest's heap (a test measures
+#: it).
 PROGRAM_HEAP_KILOBYTES = 110
 SHIMS_HEAP_KILOBYTES = 20
 PAUSE_AFTER_FAILURE_S = 3.0
@@ -33,6 +36,7 @@ CTRL_C = 3
 
 POWER_ON, HARD_RESET, WATCHDOG_RESET, SOFT_RESET = 1, 2, 3, 5
 #: First lines of the ESP32's boot ROM on UART0, by reset cause (rom/rtc.h RESET_REASON).
+ROM_BANNER = "ets Jun  8 2016 00:22:57"
 ROM_SAYS = {
     POWER_ON: "rst:0x1 (POWERON_RESET)",
     HARD_RESET: "rst:0xc (SW_CPU_RESET)",
@@ -54,7 +58,7 @@ class RadioChip(Protocol):
 
 
 class Device:
-    """One board. ``start`` powers it; ``scheduler.run()`` must run in some thread; ``stop`` ends the guest."""
+    """One board: ``start`` powers it, ``stop`` ends the guest; the scheduler must run in some thread."""
 
     def __init__(
         self,
@@ -291,7 +295,9 @@ class Device:
         self._is_stopping.wait(PAUSE_AFTER_FAILURE_S)
 
     def _reset_microcontroller(self) -> None:
-        """All but the radio chip and the lines into the board: those outlive a reset of the microcontroller."""
+        """All but the radio chip and the lines into the board: those outlive a reset of the
+        microcontroller.
+        """
         for handle in self._timers.values():
             self.scheduler.cancel(handle)
         self._timers.clear()
@@ -307,5 +313,5 @@ class Device:
             uart.close()
         self.interrupt_character = CTRL_C
         self._print()
-        boot = f"ets Jun  8 2016 00:22:57\r\n\r\n{ROM_SAYS[self.reset_cause]},boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
-        self.port.write(boot.encode())
+        cause = ROM_SAYS[self.reset_cause]
+        self.port.write(f"{ROM_BANNER}\r\n\r\n{cause},boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n".encode())

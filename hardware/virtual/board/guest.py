@@ -1,8 +1,8 @@
 """The MicroPython guest: one run of the WebAssembly interpreter, from boot to reset.
 
-The guest asks for hardware by ``host.call(letter, "")``; the letter picks an operation, its arguments and answer lie
-in a mailbox in guest memory. The call goes through wasmtime's unchecked callback (1 us instead of 20 us through
-``wasmtime.Func``), a private interface: wasmtime is pinned for it.
+The guest asks for hardware by ``host.call(letter, "")``; the letter picks an operation, its arguments and
+answer lie in a mailbox in guest memory. The call goes through wasmtime's unchecked callback (1 us instead of
+20 us through ``wasmtime.Func``), a private interface: wasmtime is pinned for it.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 import wasmtime
 from wasmtime import _bindings as c_api
@@ -20,10 +21,13 @@ from wasmtime._func import Func
 from hardware.virtual.interpreter.build import BUILD_FOLDER, OUTPUT_SHA256, get_interpreter
 
 MAX_STACK_BYTES = 512 * 1024
-#: Guest memory is some 256 kB; wasmtime reserves 4 GB of addresses, so a larger view stays valid when it grows.
+#: Guest memory is some 256 kB; wasmtime reserves 4 GB of addresses, so a larger view stays valid when it
+#: grows.
 VIEW_BYTES = 16 * 1024 * 1024
 MAILBOX_WORDS = 16
 PLACE_MAILBOX = ord("!")
+#: Arguments of a call, then its result in their place.
+Values: TypeAlias = "ctypes.Array[c_api.wasmtime_val_raw]"
 _NO_FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
 
 
@@ -46,7 +50,8 @@ def load_module(engine: wasmtime.Engine, interpreter: Path | None = None) -> was
     """
     if interpreter is not None:
         return wasmtime.Module.from_file(engine, str(interpreter))
-    key = hashlib.sha256(f"{OUTPUT_SHA256} {version('wasmtime')} {os.uname().machine}".encode()).hexdigest()[:16]
+    made_of = f"{OUTPUT_SHA256} {version('wasmtime')} {os.uname().machine}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     cached = BUILD_FOLDER / f"micropython-{key}.cwasm"
     source = get_interpreter()
     if cached.exists():
@@ -118,7 +123,7 @@ class Guest:
     def run(self) -> int:
         """Run until the program ends (its exit code).
 
-        Raises GuestStopped when an operation or ``interrupt`` ended it, any other exception as an operation raised it.
+        Raises GuestStopped when an operation or ``interrupt`` ended it, and whatever an operation raised.
         """
         start = self._exports["_start"]
         assert isinstance(start, Func)
@@ -141,9 +146,9 @@ class Guest:
         self._engine.increment_epoch()
 
     def _define(
-        self, linker: wasmtime.Linker, wanted: wasmtime.ImportType, call: Callable[[ctypes.Array[c_api.wasmtime_val_raw]], int]
+        self, linker: wasmtime.Linker, wanted: wasmtime.ImportType, call: Callable[[Values], int]
     ) -> None:
-        def enter(_env: int, _caller: object, values: "ctypes.Array[c_api.wasmtime_val_raw]", _count: int) -> int:
+        def enter(_environment: int, _caller: object, values: Values, _count: int) -> int:
             try:
                 values[0].i32 = call(values)
                 return 0
@@ -161,7 +166,7 @@ class Guest:
         )
         linker.define(self._store, wanted.module, wanted.name or "", Func._from_raw(raw))
 
-    def _answer(self, values: "ctypes.Array[c_api.wasmtime_val_raw]") -> int:
+    def _answer(self, values: Values) -> int:
         letter = self.memory[values[0].i32]
         if letter == PLACE_MAILBOX:
             address, length = values[2].i32, values[3].i32
@@ -171,5 +176,5 @@ class Guest:
         return 0  # bytes of result: none, answers lie in the mailbox
 
     @staticmethod
-    def _say_result_capacity(_values: "ctypes.Array[c_api.wasmtime_val_raw]") -> int:
+    def _say_result_capacity(_values: Values) -> int:
         return 16

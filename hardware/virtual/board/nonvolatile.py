@@ -1,8 +1,8 @@
 """The board's non-volatile storage (ESP-IDF's NVS): small named values that a power cut can't tear.
 
-One JSON file beside the board's files. A commit writes a new file, syncs it and its folder, and renames it into
-place, so that at any instant the old or the new values are there whole. Uncommitted values die with a reset: ESP-IDF
-promises no more.
+One JSON file beside the board's files. A commit writes a new file, syncs it and its folder, and renames it
+into place, so that at any instant the old or the new values are there whole. Uncommitted values die with a
+reset: ESP-IDF promises no more.
 """
 
 import json
@@ -13,7 +13,8 @@ from hardware.virtual.write_point import write_point
 
 MAX_NAME_BYTES = 15
 MAX_BLOB_BYTES = 4000
-# ESP-IDF components/nvs_flash/include/nvs.h: ESP_ERR_NVS_BASE 0x1100 and on, negated as MicroPython's OSError has it.
+# ESP-IDF components/nvs_flash/include/nvs.h: ESP_ERR_NVS_BASE 0x1100 and on, negated as MicroPython's
+# OSError has it.
 NOT_FOUND = -0x1102
 INVALID_NAME = -0x1106
 KEY_TOO_LONG = -0x1109
@@ -95,6 +96,6 @@ def _read(path: Path) -> dict[tuple[str, str], int | bytes]:
                 values[(namespace, key)] = item["i32"] if "i32" in item else bytes.fromhex(item["blob"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NonvolatileError(
-            f"{path} is no NVS file ({type(error).__name__}): take it away and the board starts with empty NVS"
+            f"{path} is no NVS file ({type(error).__name__}): take it away, the board then starts with none"
         ) from None
     return values

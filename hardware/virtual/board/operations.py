@@ -1,7 +1,7 @@
 """What the guest's shims may ask: one letter each, arguments and answer in the mailbox.
 
-``shims/_bridge.py`` is the other end. Every operation runs in the guest's thread under the board's lock, except while
-it waits. Word 0 takes the answer, word 15 says whether interrupts wait.
+``shims/_bridge.py`` is the other end. Every operation runs in the guest's thread under the board's lock,
+except while it waits. Word 0 takes the answer, word 15 says whether interrupts wait.
 """
 
 import threading
@@ -37,11 +37,12 @@ class Operations:
         self._namespaces: list[str] = []
         self.guest: Guest | None = None
         self.end: int | None = None
-        self._table: dict[int, Callable[["memoryview[int]"], None]] = {
+        self._table: dict[int, Callable[[memoryview[int]], None]] = {
             ord(letter): call
             for letter, call in {
-                "t": self._ticks_us, "m": self._ticks_ms, "s": self._time, "D": self._deadline, "w": self._wait,
-                "e": self._next_event, "P": self._check_pin, "p": self._configure_pin, "i": self._get_pin,
+                "t": self._ticks_us, "m": self._ticks_ms, "s": self._time, "D": self._deadline,
+                "w": self._wait, "e": self._next_event, "P": self._check_pin, "p": self._configure_pin,
+                "i": self._get_pin,
                 "o": self._set_pin, "q": self._set_trigger, "S": self._configure_spi, "x": self._transfer,
                 "U": self._open_uart, "n": self._count_received, "r": self._take_received, "u": self._send,
                 "v": self._measure, "T": self._start_timer, "d": self._watchdog, "I": self._identify,
@@ -95,7 +96,9 @@ class Operations:
         box[1], box[2] = at_us & TICKS_MASK, at_us >> 30
 
     def _wait(self, box: "memoryview[int]") -> None:
-        """Until the deadline in words 1 and 2 (0), a UART of mask 3 has bytes (its bit), or interrupts (-1)."""
+        """Until the deadline in words 1 and 2 (0), a UART of mask 3 has bytes (its bit), or interrupts
+        (-1).
+        """
         device = self._device
         until_us = None if box[2] == FOREVER else (box[1] | box[2] << 30) + self._boot_us
         mask = box[3]
@@ -233,7 +236,7 @@ class Operations:
         vector = bytes(memory[box[4] : box[4] + 16])
         source = bytes(memory[box[5] : box[5] + box[6]])
         is_decrypting = box[8] == 1
-        mode = modes.ECB() if box[3] == 1 else modes.CBC(vector)  # noqa: S305 - what the firmware asks for
+        mode = modes.ECB() if box[3] == 1 else modes.CBC(vector)
         cipher = Cipher(algorithms.AES(key), mode)
         context = cipher.decryptor() if is_decrypting else cipher.encryptor()
         result = context.update(source) + context.finalize()
@@ -283,7 +286,8 @@ class Operations:
         box[0] = self._device.nonvolatile.erase(self._namespaces[box[1]], self._read_text(box[2], box[3]))
 
     def _commit_values(self, box: "memoryview[int]") -> None:
-        self._lock.release()  # only this thread touches the store; a slow disk must not hold up the radio's timers
+        # Only this thread touches the store, and a slow disk must not hold up the radio's timers.
+        self._lock.release()
         try:
             self._device.nonvolatile.commit()
         finally:

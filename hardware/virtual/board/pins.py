@@ -15,7 +15,9 @@ EVENT_PIN, EVENT_TIMER, EVENT_KEYBOARD = 1, 2, 3
 
 
 class Events:
-    """Interrupts that wait for the guest: (kind, pin or timer number, instant in us). Bounded; counts what it loses."""
+    """Interrupts that wait for the guest: (kind, pin or timer number, instant in us). Bounded; counts what
+    it loses.
+    """
 
     def __init__(self, on_event: Callable[[], None]) -> None:
         self._on_event = on_event
@@ -62,7 +64,9 @@ class Pins:
         self.on_output: dict[int, Callable[[int], None]] = {}
 
     def reset(self) -> None:
-        """As after a reset of the microcontroller: all inputs, no pulls, no interrupts; peripherals drive on."""
+        """As after a reset of the microcontroller: all inputs, no pulls, no interrupts; peripherals drive
+        on.
+        """
         self._mode.clear()
         self._pull.clear()
         self._output.clear()

@@ -2,21 +2,23 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardware.boards import BoardError, load_board
-from hardware.virtual.board.analog import AnalogError, AnalogSignal, parse_analog
+from hardware.virtual.board.analog import AnalogError, parse_analog
 from hardware.virtual.board.device import Device, RadioChip
 from hardware.virtual.board.flash import FlashError, collect_firmware, install
 from hardware.virtual.board.gps import Gps
 from hardware.virtual.board.nonvolatile import NonvolatileError
 from hardware.virtual.board.scheduler import Scheduler
-from hardware.virtual.board.walk import Walk, WalkError, parse_walk
+from hardware.virtual.board.walk import WalkError, parse_walk
 from hardware.virtual.event_lines import EventLines
 from hardware.virtual.interpreter.build import InterpreterBuildError
 
-#: The guest's thread asks for the interpreter lock some thousand times a second; the timers must not wait 5 ms for it.
+#: The guest's thread asks for the interpreter lock some thousand times a second; the timers must not wait 5
+#: ms for it.
 SWITCH_INTERVAL_S = 0.0005
 
 
@@ -42,7 +44,7 @@ class BoardProcessError(Exception):
 class AbsentChip:
     """No radio is soldered on: nobody answers on the SPI bus."""
 
-    on_dio = None
+    on_dio: Callable[[int, int, int], None] | None = None
 
     def nss(self, level: int) -> None:
         del level
@@ -76,7 +78,15 @@ def run_board(options: BoardOptions) -> None:
             signals=signals,
             events=events,
         )
-    except (BoardError, WalkError, AnalogError, FlashError, NonvolatileError, InterpreterBuildError, OSError) as error:
+    except (
+        BoardError,
+        WalkError,
+        AnalogError,
+        FlashError,
+        NonvolatileError,
+        InterpreterBuildError,
+        OSError,
+    ) as error:
         raise BoardProcessError(str(error)) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())

@@ -19,19 +19,25 @@ MAX_RETRY_US = 1_000_000
 class SerialPort:
     """The board's end of its USB-serial line. Called under the scheduler's lock.
 
-    ``on_data(bytes)`` gets what the host sends. ``write`` never blocks: a serial line has no flow control, so when
-    nobody has read for long, everything unread is dropped for the newest (``on_overrun`` is told, once per drop).
+    ``on_data(bytes)`` gets what the host sends. ``write`` never blocks: a serial line has no flow control,
+    so when nobody has read for long, everything unread is dropped for the newest (``on_overrun`` is told,
+    once per drop).
     """
 
     def __init__(
-        self, scheduler: Scheduler, link: Path, on_data: Callable[[bytes], None], on_overrun: Callable[[int], None]
+        self,
+        scheduler: Scheduler,
+        link: Path,
+        on_data: Callable[[bytes], None],
+        on_overrun: Callable[[int], None],
     ) -> None:
         self._scheduler = scheduler
         self._link = link
         self._on_data = on_data
         self._on_overrun = on_overrun
         self._master, self._slave = os.openpty()
-        # Both raw; our own end of the slave stays open, else the master fails whenever no host has the port open.
+        # Both raw; our own end of the slave stays open, else the master fails whenever no host has the port
+        # open.
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -58,7 +64,7 @@ class SerialPort:
     def close(self) -> None:
         self._scheduler.remove_reader(self._master)
         with contextlib.suppress(OSError):
-            if os.readlink(self._link) == self.path:
+            if str(self._link.readlink()) == self.path:
                 self._link.unlink()
         os.close(self._master)
         os.close(self._slave)

@@ -35,7 +35,9 @@ class SpiBuses:
         """Sets a bus up; the answer names what the chip couldn't take, empty if nothing."""
         self._settings[bus] = settings
         if settings.pins != self._chip_pins:
-            return f"SPI({bus}) on pins {settings.pins} reaches no chip: sck, mosi, miso are {self._chip_pins}"
+            return (
+                f"SPI({bus}) on pins {settings.pins} reaches no chip: sck, mosi, miso are {self._chip_pins}"
+            )
         if settings.mode != 0 or settings.bits != 8 or settings.is_lsb_first:
             return f"SPI({bus}): the chip speaks mode 0, 8 bits, MSB first"
         if settings.baud_hz > MAX_CHIP_BAUD_HZ:

@@ -13,10 +13,11 @@ class WalkError(ValueError):
 
 @dataclass(frozen=True)
 class Walk:
-    """Straight legs between seeded random spots of a disc, each in the time that the disc's radius takes at ``speed_mps``.
+    """Straight legs between seeded random spots of a disc, each in the time that the disc's radius takes at
+    ``speed_mps``.
 
-    So the mean speed is some 0.9 ``speed_mps``, never above twice that, and the distance from the centre never
-    exceeds ``radius_m``.
+    So the mean speed is some 0.9 ``speed_mps``, never above twice that, and the distance from the centre
+    never exceeds ``radius_m``.
     """
 
     lat: float
@@ -48,7 +49,9 @@ def parse_walk(text: str) -> Walk:
     except ValueError:
         raise WalkError(f"walk {text!r}: write LAT,LNG,RADIUS_M,SPEED_MPS,SEED") from None
     if not (-85 <= lat <= 85 and -180 <= lng <= 180 and 0 < radius_m <= 100_000 and 0 < speed_mps <= 100):
-        raise WalkError(f"walk {text!r}: within latitude 85, longitude 180, radius 100 km and speed 100 m/s, please")
+        raise WalkError(
+            f"walk {text!r}: within latitude 85, longitude 180, radius 100 km and speed 100 m/s, please"
+        )
     return Walk(lat, lng, radius_m, speed_mps, seed)
 
 

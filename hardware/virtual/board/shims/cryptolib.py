@@ -1,5 +1,5 @@
 # AES in ECB and CBC mode, as MicroPython's cryptolib; the host does the arithmetic.
-from _bridge import box, op, address_of
+from _bridge import address_of, box, op
 from micropython import const
 
 MODE_ECB = const(1)

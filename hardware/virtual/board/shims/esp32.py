@@ -1,5 +1,5 @@
 # esp32.NVS: named 32-bit integers and blobs that survive a power cut once committed.
-from _bridge import box, op, address_of
+from _bridge import address_of, box, op
 
 
 def _check(answer):

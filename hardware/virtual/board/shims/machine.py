@@ -1,8 +1,9 @@
 # ESP32's machine module on the bridge.
 import io
 import sys
+
 import _bridge
-from _bridge import box, op, address_of
+from _bridge import address_of, box, op
 from micropython import const
 from umachine import mem8, mem16, mem32
 
@@ -57,6 +58,7 @@ class Pin:
             return op("i")
         box[2] = 1 if level else 0
         op("o")
+        return None
 
     __call__ = value
 
@@ -88,7 +90,9 @@ class SPI:
         self._pins = (14, 13, 12) if id == 1 else (18, 23, 19)
         self.init(*args, **kwargs)
 
-    def init(self, baudrate=None, polarity=None, phase=None, bits=8, firstbit=0, sck=None, mosi=None, miso=None):
+    def init(
+        self, baudrate=None, polarity=None, phase=None, bits=8, firstbit=0, sck=None, mosi=None, miso=None
+    ):
         if baudrate is not None:
             self._baudrate = baudrate
         if polarity is not None:
@@ -144,8 +148,24 @@ class UART(io.IOBase):
         self._pins = (-1, -1)
         self.init(*args, **kwargs)
 
-    def init(self, baudrate=None, bits=8, parity=None, stop=1, *, tx=None, rx=None, txbuf=None, rxbuf=None,
-             timeout=None, timeout_char=None, invert=0, flow=0, rts=None, cts=None):
+    def init(
+        self,
+        baudrate=None,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        txbuf=None,
+        rxbuf=None,
+        timeout=None,
+        timeout_char=None,
+        invert=0,
+        flow=0,
+        rts=None,
+        cts=None,
+    ):
         if baudrate is not None:
             self._baudrate = baudrate
         if timeout is not None:
@@ -348,6 +368,7 @@ def freq(hz=None):
         return 240000000
     if hz not in (80000000, 160000000, 240000000):
         raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    return None
 
 
 def idle():

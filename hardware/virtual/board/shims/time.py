@@ -1,8 +1,8 @@
 # ESP32's time: counters modulo 2**30, the epoch at 2000-01-01, waits that serve interrupts.
-from utime import *
-import utime as _utime
 import _bridge
+import utime as _utime
 from micropython import const
+from utime import *
 
 _EPOCH_2000 = const(946684800)
 
