@@ -6,7 +6,7 @@ Channels, data rates, powers and RX2 are in ``hardware.lora``; payload limits ar
 
 from collections.abc import Mapping
 
-from hardware.lora.region import Region
+from hardware.lora.region import Channel, Region
 from router.lorawan.errors import InvalidField
 
 RX1_DELAY_S = 1
@@ -29,6 +29,9 @@ _AU915_500 = {6: (13, 13, 12, 11, 10, 9)}
 _SPEED_ROW = (0, 1, 2, 3, 4, 5, 12, 13)
 _LR_FHSS_LIKE = {8: 1, 9: 2, 10: 1, 11: 2}
 _FASTEST = 7
+
+#: LR-FHSS data rates on default channels, by region and the channel's LoRa data rate.
+_LR_FHSS_BESIDE = {("US915", 4): (5, 6)}
 
 _PING_SLOT_HZ = {
     "EU868": (869_525_000,),
@@ -117,13 +120,18 @@ def compute_ping_slot_frequency_hz(region: Region, dev_addr: bytes, beacon_time_
     return frequencies[(int.from_bytes(dev_addr, "big") + beacon_time_s // 128) % len(frequencies)]
 
 
+def get_channel_data_rates(region: Region, channel: Channel) -> tuple[int, ...]:
+    """Data rates that a device may use on ``channel``, LR-FHSS included."""
+    lora = range(channel.minimum_data_rate_index, channel.maximum_data_rate_index + 1)
+    return (*lora, *_LR_FHSS_BESIDE.get((region.common_name, lora.start), ()))
+
+
 def get_uplink_data_rate_range(region: Region) -> tuple[int, int]:
     """Lowest and highest data rate that the region's default channels allow."""
-    channels = region.uplink_channels
-    return (
-        min(channel.minimum_data_rate_index for channel in channels),
-        max(channel.maximum_data_rate_index for channel in channels),
-    )
+    allowed = {
+        index for channel in region.uplink_channels for index in get_channel_data_rates(region, channel)
+    }
+    return min(allowed), max(allowed)
 
 
 def get_max_adr_data_rate(region: Region) -> int:

@@ -80,7 +80,7 @@ def get_max_payloads(
         revision = Revision.RP002_1_0_5
     is_old = revision < Revision.RP002_1_0_0
     is_newest = revision >= Revision.RP002_1_0_5
-    limit = REPEATER_N if is_repeater_compatible else 242
+    uncut: set[int] = set()
     if name in ("US915", "AU915"):
         is_shorter = is_repeater_compatible and revision < Revision.RP002_1_0_2
         sizes = _DOWN_500_OLD_REPEATER if is_shorter else _DOWN_500
@@ -90,7 +90,7 @@ def get_max_payloads(
         if has_dwell_limit:
             sizes = _AS923_DWELL
             if is_old:
-                limit = 242  # those revisions set no repeater limit here
+                uncut = {5, 6, 7}  # those revisions set no repeater limit here
         else:
             sizes = _AS923 if revision >= Revision.RP002_1_0_1 else _DR0_TO_7
         if is_newest:
@@ -99,16 +99,17 @@ def get_max_payloads(
         sizes = _CN470_RP002 if revision >= Revision.RP002_1_0_1 else _DR0_TO_5
     elif name == "CN779":
         sizes = _DR0_TO_7
+        if revision <= Revision.V1_0_3_A:
+            uncut = {6}  # those revisions set no repeater limit here
     else:
         sizes = _DR0_TO_5 if name == "KR920" else _DR0_TO_7
         if name == "EU868" and revision >= Revision.RP002_1_0_2:
             sizes = sizes | _LR_FHSS
         if is_newest:
             sizes = sizes | _SF6_SF5
-    return {
-        data_rate: MaxPayload(min(size, limit) + _FRM_OVERHEAD_BYTES if size else 0, min(size, limit))
-        for data_rate, size in sizes.items()
-    }
+    if is_repeater_compatible:
+        sizes = {rate: size if rate in uncut else min(size, REPEATER_N) for rate, size in sizes.items()}
+    return {rate: MaxPayload(size + _FRM_OVERHEAD_BYTES if size else 0, size) for rate, size in sizes.items()}
 
 
 def get_max_frm_payload_bytes(region: Region, data_rate: int, f_opts_bytes: int = 0) -> int:
