@@ -15,7 +15,7 @@ def board(
     flash: Annotated[Path, typer.Option(help="folder that is the board's flash")],
     port_link: Annotated[Path, typer.Option(help="symlink to make for the serial port")],
     ether: Annotated[
-        Path | None, typer.Option(help="the ether's socket; without it the board has no radio")
+        Path | None, typer.Option(help="the ether's socket; without it the radio has no antenna")
     ] = None,
     board_file: Annotated[str, typer.Option(help="board in hardware/boards")] = "devkit_rfm95",
     walk: Annotated[

@@ -2,18 +2,19 @@
 
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardware.boards import BoardError, load_board
+from hardware.boards import Board, BoardError, load_board
 from hardware.virtual.board.analog import AnalogError, parse_analog
-from hardware.virtual.board.device import Device, RadioChip
+from hardware.virtual.board.device import Device
 from hardware.virtual.board.flash import FlashError, collect_firmware, install
 from hardware.virtual.board.gps import Gps
 from hardware.virtual.board.nonvolatile import NonvolatileError
 from hardware.virtual.board.scheduler import Scheduler
 from hardware.virtual.board.walk import WalkError, parse_walk
+from hardware.virtual.chip.sx1276 import Medium, Sx1276
+from hardware.virtual.ether.emission import Emission
 from hardware.virtual.event_lines import EventLines
 from hardware.virtual.interpreter.build import InterpreterBuildError
 
@@ -41,19 +42,29 @@ class BoardProcessError(Exception):
     """The board can't start; one line that names the remedy."""
 
 
-class AbsentChip:
-    """No radio is soldered on: nobody answers on the SPI bus."""
+class NoAntenna:
+    """A medium for a board without ether: what it sends goes nowhere and it hears nothing."""
 
-    on_dio: Callable[[int, int, int], None] | None = None
+    def transmit(self, emission: Emission) -> None:
+        del emission
 
-    def nss(self, level: int) -> None:
-        del level
+    def cut(self, emission_id: int, at_us: int) -> None:
+        del emission_id, at_us
 
-    def nreset(self, level: int) -> None:
-        del level
 
-    def spi_transfer(self, mosi: bytes) -> bytes:
-        return b"\xff" * len(mosi)
+def make_chip(board: Board, scheduler: Scheduler, medium: Medium, events: EventLines) -> Sx1276:
+    """The board's radio module, its calibration as the board file says; misuse is said as ``fault`` lines."""
+    radio = board.radio
+    return Sx1276(
+        scheduler,
+        medium,
+        amplifier=radio.pa,
+        low_hz=radio.low_hz,
+        high_hz=radio.high_hz,
+        rx_done_late_us=radio.rx_done_late_us,
+        tx_start_us=radio.tx_start_us,
+        on_fault=lambda text: events.say("fault", f"radio: {text}"),
+    )
 
 
 def run_board(options: BoardOptions) -> None:
@@ -67,7 +78,7 @@ def run_board(options: BoardOptions) -> None:
         install(options.flash, files)
         scheduler = Scheduler()
         events = EventLines("board", options.name, options.as_json)
-        chip: RadioChip = AbsentChip()
+        chip = make_chip(board, scheduler, NoAntenna(), events)
         device = Device(
             name=options.name,
             board=board,
