@@ -29,7 +29,7 @@ class PowerCut:
         self.library = work / "power_cut.so"
         source = Path(__file__).with_name("power_cut.c")
         compiler = ["gcc", "-O2", "-shared", "-fPIC"]
-        subprocess.run([*compiler, "-o", self.library, source, "-ldl", "-lpthread"], check=True)
+        subprocess.run([*compiler, "-o", self.library, source, "-ldl"], check=True)
 
     def get_environment(self, sync: bool = True) -> dict[str, str]:
         """The environment for a process on this disk; without ``sync``, its fsync does nothing."""
