@@ -1,0 +1,1 @@
+"""Tests of Proof-of-Coverage's rules, rounds and services."""

@@ -1,0 +1,1 @@
+"""Tests of reward units, density, emission, pools and the epoch's payout."""
