@@ -40,6 +40,10 @@ class Tally:
         """The next ``say_change`` of this event is said whatever its state."""
         self._said.pop(event, None)
 
+    def was_said(self, event: str) -> bool:
+        """Whether ``say_change`` has said this event before."""
+        return event in self._said
+
     def get(self, what: str) -> int:
         return self._counts[what]
 

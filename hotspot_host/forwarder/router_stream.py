@@ -108,6 +108,11 @@ class RouterStream:
         self._pending[packet.id] = packet
         self._wake.set()
 
+    def forget_before(self, packet_id: int) -> None:
+        """The spool was full and has dropped what is older than this."""
+        for old in [pending for pending in self._pending if pending < packet_id]:
+            del self._pending[old]
+
     def withdraw(self) -> list[SpooledPacket]:
         """Take back everything that has no receipt: the router is gone from the chain."""
         packets = [sent.packet for sent in self._in_flight.values()] + list(self._pending.values())
@@ -149,7 +154,7 @@ class RouterStream:
                 await asyncio.wait_for(channel.channel_ready(), CONNECT_TIMEOUT_S)
             except TimeoutError:
                 raise StreamFailed(f"no connection within {CONNECT_TIMEOUT_S:.0f} s") from None
-            call = packet_router_pb2_grpc.packetStub(channel).route()
+            call = packet_router_pb2_grpc.packetStub(channel).route()  # type: ignore[no-untyped-call]
             tasks: list[asyncio.Task[None]] = []
             try:
                 await self._write(call, wire.envelope_up_v1(register=self._build_register()))

@@ -12,7 +12,7 @@ from hotspot_host.forwarder.router_stream import RouterStream
 from hotspot_host.forwarder.routes import Route, pick_route
 from hotspot_host.forwarder.uplink_filter import Uplink, judge_payload
 from hotspot_host.store.database import Database
-from hotspot_host.store.spool import SpooledPacket, Spool
+from hotspot_host.store.spool import Spool, SpooledPacket
 from hotspot_host.tally import Tally
 
 #: Streams at once: those of the first routers by address.
@@ -113,7 +113,11 @@ class RouterPool:
         self.routes = routes
 
     def _dispatch(self) -> None:
-        waiting, self._unrouted = self._unrouted, []
+        oldest = self._spool.get_oldest_id()
+        for stream, _ in self._streams.values():
+            stream.forget_before(oldest)
+        waiting = [packet for packet in self._unrouted if packet.id >= oldest]
+        self._unrouted = []
         while batch := self._spool.read_after(self._last_id, _BATCH):
             self._last_id = batch[-1].id
             waiting += batch

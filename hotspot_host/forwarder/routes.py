@@ -6,10 +6,10 @@ all that match; here a second buyer of the same packet would pay for the first o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
+from chain import api
 from hotspot_host.forwarder.uplink_filter import Uplink
 
 EVERY = None
@@ -52,40 +52,19 @@ def pick_route(routes: Iterable[Route], uplink: Uplink) -> Route | None:
     return min(matching, key=lambda entry: entry[:2])[2] if matching else None
 
 
-def parse_route(entry: Mapping[str, Any]) -> Route:
-    """One entry of the node's ``/v1/routes``. KeyError, TypeError or ValueError where it isn't one."""
+def read_route(entry: api.Route) -> Route:
+    """A router in the node's answer. ValueError where a number or EUI in it is none."""
     return Route(
-        router=str(entry["router"] if "router" in entry else entry["address"]),
-        grpc=str(entry["grpc"]),
-        voucher_key=str(entry["voucher_key"]),
-        dev_addr_ranges=tuple(
-            (_parse_number(pair, "first", "start", 0), _parse_number(pair, "last", "end", 1))
-            for pair in entry.get("dev_addr_ranges", ())
-        ),
-        euis=tuple(
-            (_parse_eui(pair, "join_eui", 0), _parse_eui(pair, "dev_eui", 1))
-            for pair in entry.get("euis", ())
-        ),
+        router=entry.router,
+        grpc=entry.grpc,
+        voucher_key=entry.voucher_key,
+        dev_addr_ranges=tuple((int(pair.start, 16), int(pair.end, 16)) for pair in entry.dev_addr_ranges),
+        euis=tuple((_read_eui(pair.join_eui), _read_eui(pair.dev_eui)) for pair in entry.eui_filters),
     )
 
 
-def _parse_number(pair: Any, *keys: str | int) -> int:
-    value = _get_either(pair, keys)
-    return int(value, 16) if isinstance(value, str) else int(value)
-
-
-def _parse_eui(pair: Any, *keys: str | int) -> bytes | None:
-    value = _get_either(pair, keys)
-    if value in (None, "", "*"):
-        return EVERY
-    eui = value.to_bytes(8, "big") if isinstance(value, int) else bytes.fromhex(value)
+def _read_eui(text: str) -> bytes | None:
+    eui = bytes.fromhex(text)
     if len(eui) != 8:
-        raise ValueError(f"EUI {value!r} has {len(eui)} bytes, an EUI-64 has 8")
+        raise ValueError(f"EUI {text!r} has {len(eui)} bytes, an EUI-64 has 8")
     return eui if any(eui) else EVERY  # the ledger writes any as 0
-
-
-def _get_either(pair: Any, keys: tuple[str | int, ...]) -> Any:
-    for key in keys:
-        if isinstance(key, int) != isinstance(pair, Mapping) and (isinstance(key, int) or key in pair):
-            return pair[key]
-    raise ValueError(f"{pair!r} has none of {keys}")

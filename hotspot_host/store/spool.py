@@ -84,6 +84,11 @@ class Spool:
                 )
         return AddResult(added, repeated, dropped)
 
+    def get_oldest_id(self) -> int:
+        """Id of the oldest packet; one above all for an empty spool."""
+        (oldest,) = self._database.connection.execute("SELECT MIN(id) FROM spool").fetchone()
+        return 1 << 62 if oldest is None else int(oldest)
+
     def read_after(self, last_id: int, limit: int) -> list[SpooledPacket]:
         """The oldest packets with an id above ``last_id``."""
         rows = self._database.connection.execute(
