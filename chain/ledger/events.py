@@ -71,11 +71,11 @@ def _render_field(name: str, value: Any) -> Any:
 
 
 def render_event(stored: StoredEvent) -> dict[str, Any]:
-    """Return the JSON form: height, index, time_ms, kind, and the fields beside them."""
+    """Return the JSON form: height, index, time_ms, event (its kind), and its fields beside them."""
     return {
         "height": stored.height,
         "index": stored.index,
         "time_ms": stored.time_ms,
-        "kind": stored.kind,
+        "event": stored.kind,
         **{name: _render_field(name, value) for name, value in stored.fields.items()},
     }

@@ -141,12 +141,6 @@ class ChainStore:
                 )
         write_point("chain.pending.after_commit")
 
-    def drop_pending(self, outcomes: Sequence[Outcome]) -> None:
-        """Settle pending transactions that turned out invalid outside of any block."""
-        with self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._write_outcomes(outcomes)
-
     def commit_block(self, commit: BlockCommit) -> None:
         """Write a block and all that follows from it; durable when this returns."""
         height = commit.head.height
@@ -280,7 +274,9 @@ class ChainStore:
 
     def _write_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         self._writer.executemany(
-            "INSERT OR REPLACE INTO outcome (id, height, included, code, reason) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO outcome (id, height, included, code, reason) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET height = excluded.height, included = excluded.included, "
+            "code = excluded.code, reason = excluded.reason WHERE NOT outcome.included",
             [(o.id, o.height, o.included, o.code, o.reason) for o in outcomes],
         )
         self._writer.executemany(

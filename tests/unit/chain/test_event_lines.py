@@ -12,7 +12,9 @@ from chain.event_lines import EventLines
 
 def test_json_lines_carry_the_fields_and_hex_bytes() -> None:
     stream = io.StringIO()
-    EventLines("chain", "node", as_json=True, stream=stream).say("ready", "chain is ready", key=b"\x01\xff", n=3)
+    EventLines("chain", "node", as_json=True, stream=stream).say(
+        "ready", "chain is ready", key=b"\x01\xff", n=3
+    )
     line = msgspec.json.decode(stream.getvalue())
     assert line.pop("time").endswith("Z")
     assert line == {
@@ -43,7 +45,10 @@ def test_write_point_kills_at_the_nth_hit(kill_at: str, survived: int) -> None:
         "for i in range(5):\n    write_point('p')\n    print(i, flush=True)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "HEXHAUL_KILL_AT": kill_at}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "HEXHAUL_KILL_AT": kill_at},
+        capture_output=True,
+        text=True,
     )
     assert len(done.stdout.split()) == survived
     assert done.returncode == (0 if survived == 5 else -signal.SIGKILL)

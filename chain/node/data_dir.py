@@ -1,0 +1,117 @@
+"""The node's data directory: what `hexhaul chain init` writes and `hexhaul chain run` finds.
+
+genesis.json   the network's first state and parameters      network.json   what others need to know to join
+producer.key   signs blocks (mode 600)                       faucet.key     test network's tokens (mode 600)
+entropy.seed   seed of the committed hash chain (mode 600)   chain.db       everything else
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+
+from chain.blocks.entropy import LinkChain
+from chain.blocks.genesis import Chain, Genesis, InvalidGenesis, decode_genesis, encode_genesis
+from chain.keys.address import NETWORK_TEST
+from chain.keys.keypair import KeyFileError, Keypair
+from chain.ledger.parameters import Parameters
+from chain.node.views import view_network
+from chain.store.durable_file import write_file_durably
+
+_SEED_BYTES = 32
+
+
+class DataDirError(Exception):
+    """The data directory isn't what it should be; the message says what to do."""
+
+
+class DataDir:
+    """Paths and contents of one node's directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.genesis = folder / "genesis.json"
+        self.network = folder / "network.json"
+        self.producer_key = folder / "producer.key"
+        self.faucet_key = folder / "faucet.key"
+        self.entropy_seed = folder / "entropy.seed"
+        self.database = folder / "chain.db"
+
+    def create(self, chain_name: str, time_ms: int, parameters: Parameters) -> Chain:
+        """Make keys, genesis and network.json of a new test network; network.json comes last.
+
+        Called again after a crash it goes on with the keys that are there. Raises DataDirError where a
+        network is complete already, InvalidParameters.
+        """
+        if self.network.exists():
+            raise DataDirError(f"{self.folder} holds a network already: run it, or choose another directory")
+        parameters.validate()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        producer = Keypair.load_or_create(self.producer_key, NETWORK_TEST)
+        faucet = Keypair.load_or_create(self.faucet_key, NETWORK_TEST)
+        if not self.entropy_seed.exists():
+            write_file_durably(self.entropy_seed, os.urandom(_SEED_BYTES), mode=0o600, overwrite=False)
+        if not self.genesis.exists():
+            genesis = Genesis(
+                chain_id=f"{chain_name}-{os.urandom(4).hex()}",
+                network="test",
+                time_ms=time_ms,
+                producer=producer.public_key.address,
+                entropy_anchor=self.load_links().get_anchor().hex(),
+                faucet=faucet.public_key.address if parameters.faucet_hxt else None,
+                parameters=parameters,
+            )
+            write_file_durably(self.genesis, encode_genesis(genesis))
+        chain = self.load_chain()
+        network = msgspec.json.format(msgspec.json.encode(view_network(chain)), indent=2)
+        write_file_durably(self.network, network + b"\n")
+        return chain
+
+    def load_chain(self) -> Chain:
+        """Read the genesis. Raises DataDirError."""
+        try:
+            return decode_genesis(self.genesis.read_bytes())
+        except FileNotFoundError as error:
+            raise DataDirError(
+                f"{self.folder} holds no network: hexhaul chain init --data-dir {self.folder}"
+            ) from error
+        except (OSError, InvalidGenesis) as error:
+            raise DataDirError(f"{self.genesis}: {error}") from error
+
+    def load_producer(self, chain: Chain) -> Keypair:
+        """Read the producer's key. Raises DataDirError where it isn't the one that the genesis names."""
+        key = _load_key(self.producer_key)
+        if key.public_key != chain.producer:
+            raise DataDirError(
+                f"{self.producer_key} is the key of {key.public_key.address}, the genesis names "
+                f"{chain.producer.address} as producer"
+            )
+        return key
+
+    def load_faucet(self, chain: Chain) -> Keypair | None:
+        """Read the faucet's key; None where this network has no faucet or this node not its key."""
+        if chain.faucet is None or not chain.parameters.faucet_hxt or not self.faucet_key.exists():
+            return None
+        return _load_key(self.faucet_key)
+
+    def load_links(self) -> LinkChain:
+        """Read the seed of the committed hash chain. Raises DataDirError."""
+        try:
+            mode, seed = self.entropy_seed.stat().st_mode, self.entropy_seed.read_bytes()
+        except OSError as error:
+            raise DataDirError(f"{self.entropy_seed}: {error.strerror}") from error
+        if stat.S_IMODE(mode) & 0o077:
+            raise DataDirError(f"{self.entropy_seed} is open to others: chmod 600 {self.entropy_seed}")
+        if len(seed) != _SEED_BYTES:
+            raise DataDirError(f"{self.entropy_seed} has {len(seed)} bytes, not {_SEED_BYTES}: restore it")
+        return LinkChain(seed)
+
+
+def _load_key(path: Path) -> Keypair:
+    try:
+        return Keypair.load(path)
+    except KeyFileError as error:
+        raise DataDirError(str(error)) from error

@@ -1,0 +1,81 @@
+"""What the node says on its event lines: a sentence for each event of a block that a person would want to
+see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chain.keys.public_key import PUBLIC_KEY_BYTES, PublicKey
+from chain.ledger.amounts import HXT_UNITS
+from chain.ledger.events import Event
+
+Fields = dict[str, Any]
+
+
+def name_of(key: bytes) -> str:
+    """Animal name of a key; "somebody" where a report didn't say who."""
+    return PublicKey(key).name if len(key) == PUBLIC_KEY_BYTES else "somebody"
+
+
+def format_hxt(units: int) -> str:
+    """Amount for a person, at most four decimals: 12.5 HXT."""
+    whole, fraction = divmod(units, HXT_UNITS)
+    decimals = f"{fraction:08d}"[:4].rstrip("0")
+    return f"{whole}.{decimals} HXT" if decimals else f"{whole} HXT"
+
+
+def _describe_payment(f: Fields) -> str:
+    giver = "faucet" if f["memo"] == b"faucet" else name_of(f["payer"])
+    return f"{giver} paid {format_hxt(f['hxt'])} to {name_of(f['payee'])}"
+
+
+def _describe_claim(f: Fields) -> str:
+    return (
+        f"hotspot {name_of(f['hotspot'])} claimed {f['data_credits']} data credits for {f['packets']} packets"
+    )
+
+
+def _describe_beacon(f: Fields) -> str:
+    if not f["ok"]:
+        return f"beacon of {name_of(f['hotspot'])} rejected: {f['reason']}"
+    heard = f["witnesses"]
+    return f"beacon of {name_of(f['hotspot'])} witnessed by {heard} hotspot{'' if heard == 1 else 's'}"
+
+
+def _describe_witness(f: Fields) -> str | None:
+    if f["ok"]:
+        return None
+    return f"witness {name_of(f['hotspot'])} of {name_of(f['beaconer'])} rejected: {f['reason']}"
+
+
+def _describe_epoch(f: Fields) -> str:
+    paid = f["hotspots"]
+    return f"epoch {f['epoch']} paid {paid} hotspot{'' if paid == 1 else 's'}, {format_hxt(f['paid'])} in all"
+
+
+_DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
+    "payment": _describe_payment,
+    "burn": lambda f: (
+        f"{name_of(f['payer'])} burnt {format_hxt(f['hxt'])} for {f['data_credits']} data credits"
+    ),
+    "hotspot_added": lambda f: f"hotspot {name_of(f['hotspot'])} joined",
+    "location_asserted": lambda f: f"hotspot {name_of(f['hotspot'])} placed at {f['location']:x}",
+    "router_registered": lambda f: f"router {name_of(f['router'])} registered at {f['grpc']}",
+    "router_updated": lambda f: f"router {name_of(f['router'])} is now at {f['grpc']}",
+    "channel_opened": lambda f: (
+        f"router {name_of(f['router'])} locked {f['data_credits']} data credits for hotspots"
+    ),
+    "channel_claimed": _describe_claim,
+    "round_opened": lambda f: f"round {f['round']} opened, {f.get('challenges', 0)} beacons ordered",
+    "beacon_verdict": _describe_beacon,
+    "witness_verdict": _describe_witness,
+    "epoch_closed": _describe_epoch,
+}
+
+
+def describe_event(event: Event) -> str | None:
+    """Return the sentence, or None for what is only detail (fees, single rewards, accepted witnesses)."""
+    describe = _DESCRIPTIONS.get(event.kind)
+    return None if describe is None else describe(event.fields)

@@ -1,0 +1,132 @@
+"""From the ledger's rows to the API's JSON shapes."""
+
+from __future__ import annotations
+
+import base64
+
+import h3.api.basic_int as h3
+
+from chain import api
+from chain.blocks.genesis import Chain
+from chain.blocks.header import Block, compute_block_hash
+from chain.coverage.challenges import Challenge
+from chain.keys.address import NETWORK_TEST, encode_address
+from chain.keys.public_key import PublicKey
+from chain.ledger.state import State
+from chain.ledger.tables import CHANNEL_CLAIMS, Channel, Hotspot, Round, Router, Supply
+
+
+def view_network(chain: Chain) -> api.Network:
+    return api.Network(
+        chain_id=chain.chain_id,
+        network="test" if chain.network == NETWORK_TEST else "main",
+        genesis_hash=chain.genesis_hash.hex(),
+        genesis_time_ms=chain.genesis_time_ms,
+        producer=chain.producer.address,
+        entropy_anchor=chain.entropy_anchor.hex(),
+        has_faucet=chain.faucet is not None and chain.parameters.faucet_hxt > 0,
+    )
+
+
+def view_hotspot(key: bytes, hotspot: Hotspot) -> api.Hotspot:
+    public_key = PublicKey(key)
+    return api.Hotspot(
+        address=public_key.address,
+        name=public_key.name,
+        owner=encode_address(hotspot.owner),
+        gateway_eui=public_key.gateway_eui.hex(),
+        location=h3.int_to_str(hotspot.location) if hotspot.location else None,
+        gain_ddbi=hotspot.gain_ddbi,
+        elevation_m=hotspot.elevation_m,
+        added_height=hotspot.added_height,
+        location_height=hotspot.location_height,
+    )
+
+
+def view_route(key: bytes, router: Router) -> api.Route:
+    return api.Route(
+        router=encode_address(key),
+        grpc=router.grpc,
+        voucher_key=encode_address(router.voucher_key),
+        dev_addr_ranges=[
+            api.DevAddrRange(start=f"{r.start:08x}", end=f"{r.end:08x}") for r in router.dev_addr_ranges
+        ],
+        eui_filters=[
+            api.EuiFilter(join_eui=f"{f.join_eui:016x}", dev_eui=f"{f.dev_eui:016x}")
+            for f in router.eui_filters
+        ],
+        updated_height=router.updated_height,
+    )
+
+
+def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Channel:
+    return api.Channel(
+        id=channel_id.hex(),
+        router=encode_address(channel.router),
+        voucher_key=encode_address(channel.voucher_key),
+        data_credits=channel.data_credits,
+        claimed_data_credits=channel.claimed_data_credits,
+        opened_height=channel.opened_height,
+        claims=[
+            api.ChannelClaim(
+                hotspot=encode_address(key[len(channel_id) :]),
+                sequence=claim.sequence,
+                total_data_credits=claim.total_data_credits,
+                total_packets=claim.total_packets,
+            )
+            for key, claim in state.iterate(CHANNEL_CLAIMS, channel_id)
+        ],
+    )
+
+
+def view_round(chain: Chain, round: Round, challenges: tuple[Challenge, ...]) -> api.PocRound:
+    return api.PocRound(
+        round=round.round,
+        entropy=round.entropy.hex(),
+        timestamp_s=round.opened_at_ms // 1000,
+        opens_at_ms=round.opened_at_ms,
+        closes_at_ms=chain.get_context(0, 0, round).get_round_end_ms(),
+        challenges=[
+            api.Challenge(
+                hotspot=encode_address(challenge.hotspot),
+                name=PublicKey(challenge.hotspot).name,
+                at_ms=challenge.at_ms,
+                frequency_hz=challenge.frequency_hz,
+                spreading_factor=challenge.spreading_factor,
+                bandwidth_hz=challenge.bandwidth_hz,
+                conducted_power_dbm=challenge.conducted_power_dbm,
+                location=h3.int_to_str(challenge.location),
+            )
+            for challenge in challenges
+        ],
+    )
+
+
+def view_supply(supply: Supply) -> api.Supply:
+    return api.Supply(minted=supply.minted, burnt=supply.burnt, held=supply.held, locked=supply.locked)
+
+
+def view_block(block: Block) -> api.Block:
+    header = block.header
+    return api.Block(
+        height=header.height,
+        hash=compute_block_hash(header).hex(),
+        previous_hash=header.previous_hash.hex(),
+        time_ms=header.time_ms,
+        producer=encode_address(header.producer),
+        transactions_root=header.transactions_root.hex(),
+        reports_root=header.reports_root.hex(),
+        state_digest=header.state_digest.hex(),
+        entropy_reveal=header.entropy_reveal.hex(),
+        signature=header.signature.hex(),
+        transactions=[base64.b64encode(raw).decode("ascii") for raw in block.transactions],
+        reports=[
+            {
+                "kind": report.kind,
+                "received_at_ms": report.received_at_ms,
+                "report_bytes": base64.b64encode(report.report_bytes).decode("ascii"),
+                "node_signature": base64.b64encode(report.node_signature).decode("ascii"),
+            }
+            for report in block.reports
+        ],
+    )
