@@ -343,6 +343,8 @@ class Station:
             self._led(not self._led())
 
     def _get_status(self):
+        if self._is_quiet():
+            gc.collect()  # else the number says how long ago the last collection was
         return (
             self._clock.uptime_s,
             self._received,

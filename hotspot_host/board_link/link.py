@@ -67,6 +67,7 @@ class BoardLink:
         self._requests = Requests(self._send)
         self._console_line = bytearray()
         self._hello: Hello | None = None
+        self._speaking_boot_id = -1
         self._session = 0
         self._baud = frames.BASE_BAUD
         self._fast_baud = FAST_BAUD
@@ -170,7 +171,7 @@ class BoardLink:
         flags |= frames.WITH_CRC if request.crc else 0
         payload = frames.pack_transmit(
             flags,
-            (request.tick or 0) & 0xFFFFFFFF,
+            random.getrandbits(32) if request.tick is None else request.tick & 0xFFFFFFFF,
             request.frequency_hz,
             request.bandwidth_hz,
             request.spreading_factor,
@@ -216,6 +217,7 @@ class BoardLink:
     async def reboot(self) -> None:
         """Restart the board; the link goes down and comes up again by itself. Its ring of packets is lost."""
         self._check_result(await self._ask(frames.REBOOT), "reboot")
+        self._process_lost("the board is rebooting")
 
     async def packets(self) -> AsyncIterator[ReceivedPacket]:
         """Packets from the air as they come, for one consumer. Acknowledge each once it is safe."""
@@ -414,6 +416,10 @@ class BoardLink:
 
     def _process_frame(self, frame_type: int, sequence: int, buffer: bytearray, start: int, end: int) -> None:
         payload = bytes(buffer[start:end])
+        if frame_type == frames.HELLO + frames.ANSWER:
+            # At once, not when whoever asked wakes up: packets of another boot may follow in the same breath.
+            with contextlib.suppress(frames.LinkError):
+                self._speaking_boot_id = frames.unpack_hello_answer(payload, 0, len(payload))[2]
         if frame_type == frames.PACKET:
             self._process_packet(payload)
         elif not self._requests.process_frame(frame_type, sequence, payload):
@@ -425,8 +431,8 @@ class BoardLink:
         except frames.LinkError as error:
             _LOGGER.warning("packet of the board is unreadable: %s", error)
             return
-        if self._hello is None or not self.is_up:
-            return  # whose boot it is isn't known yet; the board offers it again
+        if self._hello is None or not self.is_up or self._hello.boot_id != self._speaking_boot_id:
+            return  # not linked to this boot yet; the board offers it again
         number, tick, frequency, bandwidth, sf, coding_rate, flags, rssi, snr_x4, error_hz, data = values
         packet_id = self._hello.boot_id << 32 | number
         if packet_id in self._given:
