@@ -26,7 +26,7 @@ from hardware.virtual.event_lines import EventLines
 #: What an ESP32's MicroPython leaves a program, and what the shims take of the guest's heap (a test measures
 #: it).
 PROGRAM_HEAP_KILOBYTES = 110
-SHIMS_HEAP_KILOBYTES = 20
+SHIMS_HEAP_KILOBYTES = 16
 PAUSE_AFTER_FAILURE_S = 3.0
 STOP_TIMEOUT_S = 1.5
 CONSOLE_READ_BYTES = 65536
