@@ -1,0 +1,332 @@
+"""The gRPC services over a real socket, with a node that only remembers what it was given."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from chain.blocks.genesis import Chain
+from chain.blocks.reports import ReportKind, compute_report_id
+from chain.coverage.reports import compute_signed_bytes, decode_report, is_message_signed, is_report_signed
+from chain.keys.address import NETWORK_MAIN, NETWORK_TEST
+from chain.keys.keypair import Keypair
+from chain.ledger.state import State
+from chain.ledger.tables import HOTSPOTS
+from chain.node import coverage_services
+from chain.node.coverage_services import add_coverage_services, build_region_params
+from chain.node.mempool import ReportsFull
+from chain.node.report_rate import ReportRate
+from chain.wire import (
+    iot_config_pb2,
+    iot_config_pb2_grpc,
+    poc_entropy_pb2,
+    poc_entropy_pb2_grpc,
+    poc_lora_pb2,
+    poc_lora_pb2_grpc,
+    radio_pb2,
+)
+from tests.unit.coverage.town import GENESIS_MS, Town, sign
+
+SESSION = Keypair(sha256(b"session").digest())
+
+
+class RememberingNode:
+    """Keeps reports in a list in place of a disk."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.key = Keypair(sha256(b"producer").digest())
+        self.taken: list[tuple[ReportKind, bytes]] = []
+        self.is_full = False
+        self.chain = Chain(
+            chain_id="test",
+            network=NETWORK_TEST,
+            genesis_hash=bytes(32),
+            genesis_time_ms=GENESIS_MS,
+            producer=self.key.public_key,
+            entropy_anchor=bytes(32),
+            faucet=None,
+            parameters=town.parameters,
+        )
+
+    def get_state(self) -> State:
+        return self.town.state
+
+    async def submit_report(self, kind: ReportKind, report_bytes: bytes) -> bytes:
+        if self.is_full:
+            raise ReportsFull("7 reports wait for a block: try again later")
+        self.taken.append((kind, report_bytes))
+        return compute_report_id(kind, report_bytes)
+
+
+@pytest.fixture
+def node() -> RememberingNode:
+    town = Town()
+    town.open()
+    return RememberingNode(town)
+
+
+@pytest.fixture
+async def channel(node: RememberingNode) -> AsyncIterator[grpc.aio.Channel]:
+    server = grpc.aio.server()
+    add_coverage_services(server, node)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
+    await server.stop(None)
+
+
+def get_reports(channel: grpc.aio.Channel) -> Any:
+    return poc_lora_pb2_grpc.poc_loraStub(channel)  # type: ignore[no-untyped-call]
+
+
+async def wait_for(node: RememberingNode, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(node.taken) < count:
+            await asyncio.sleep(0.01)
+
+
+async def read_status(stream: Any) -> grpc.StatusCode:
+    """The status that the server ends a stream with."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream.read()
+    return caught.value.code()
+
+
+def sign_message(message: Any, key: Keypair) -> Any:
+    message.signature = key.sign(compute_signed_bytes(message))
+    return message
+
+
+async def test_entropy_is_the_rounds_and_signed(node: RememberingNode, channel: grpc.aio.Channel) -> None:
+    stub: Any = poc_entropy_pb2_grpc.poc_entropyStub(channel)  # type: ignore[no-untyped-call]
+    answer = await stub.entropy(poc_entropy_pb2.entropy_req_v1())
+    opened = node.town.get_round()
+    assert (answer.data, answer.timestamp, answer.round) == (opened.entropy, GENESIS_MS // 1000, 0)
+    assert is_message_signed(answer, node.key.public_key.binary)
+    answer.timestamp += 1
+    assert not is_message_signed(answer, node.key.public_key.binary)
+
+
+async def test_no_entropy_before_the_first_round() -> None:
+    server = grpc.aio.server()
+    add_coverage_services(server, RememberingNode(Town()))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub: Any = poc_entropy_pb2_grpc.poc_entropyStub(channel)  # type: ignore[no-untyped-call]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.entropy(poc_entropy_pb2.entropy_req_v1())
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    await server.stop(None)
+
+
+async def test_reports_are_answered_with_the_id_under_which_they_are_stored(
+    node: RememberingNode, channel: grpc.aio.Channel
+) -> None:
+    key, other = node.town.keys[:2]
+    beacon = sign_message(node.town.build_beacon(key), key)
+    witness = sign_message(node.town.build_witness(other, key), other)
+    answers = [
+        await get_reports(channel).submit_lora_beacon(beacon),
+        await get_reports(channel).submit_lora_witness(witness),
+    ]
+    assert [kind for kind, _ in node.taken] == ["beacon", "witness"]
+    assert [answer.id for answer in answers] == [compute_report_id(*taken).hex() for taken in node.taken]
+    for kind, report_bytes in node.taken:
+        assert is_report_signed(decode_report(report_bytes), kind)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, "signature"),
+        (grpc.StatusCode.PERMISSION_DENIED, "not on the chain"),
+        (grpc.StatusCode.PERMISSION_DENIED, "another network"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "51 bytes"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "at most"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "wait for a block"),
+    ],
+)
+async def test_refused_with_a_status_and_a_sentence(
+    node: RememberingNode, channel: grpc.aio.Channel, code: grpc.StatusCode, sentence: str
+) -> None:
+    key = node.town.keys[0]
+    signer, message = key, node.town.build_beacon(key)
+    if sentence == "signature":
+        signer = node.town.keys[1]
+    elif sentence == "not on the chain":
+        signer = Keypair(sha256(b"stranger").digest())
+        message.pub_key = signer.public_key.binary
+    elif sentence == "another network":
+        signer = Keypair(sha256(b"stranger").digest(), NETWORK_MAIN)
+        message.pub_key = signer.public_key.binary
+    elif sentence == "51 bytes":
+        message.data = bytes(50)
+    elif sentence == "at most":
+        message.data = bytes(2000)
+    else:
+        node.is_full = True
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await get_reports(channel).submit_lora_beacon(sign_message(message, signer))
+    assert caught.value.code() is code
+    assert sentence in (caught.value.details() or "")
+    assert node.taken == []
+
+
+async def test_a_flood_of_one_hotspot_is_told_to_slow_down(
+    node: RememberingNode, channel: grpc.aio.Channel
+) -> None:
+    key, other = node.town.keys[:2]
+    codes = []
+    for at in range(66):
+        message = sign_message(node.town.build_witness(key, other, signal=-1000 - at), key)
+        try:
+            await get_reports(channel).submit_lora_witness(message)
+        except grpc.aio.AioRpcError as error:
+            codes.append(error.code())
+    assert codes and set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert len(node.taken) + len(codes) == 66
+    answer = await get_reports(channel).submit_lora_beacon(sign_message(node.town.build_beacon(other), other))
+    assert answer.id
+
+
+async def test_a_stream_with_a_session(node: RememberingNode, channel: grpc.aio.Channel) -> None:
+    key, other = node.town.keys[:2]
+    stream = get_reports(channel).stream_requests()
+    offer = (await stream.read()).offer
+    assert len(offer.nonce) == 32
+    init = poc_lora_pb2.lora_stream_session_init_v1(
+        pub_key=key.public_key.binary, nonce=offer.nonce, session_key=SESSION.public_key.binary
+    )
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(session_init=sign_message(init, key)))
+    beacon = sign_message(node.town.build_beacon(key), SESSION)
+    witness = sign_message(node.town.build_witness(key, other), SESSION)
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(beacon_report=beacon))
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(witness_report=witness))
+    await wait_for(node, 2)
+    for kind, report_bytes in node.taken:
+        envelope = decode_report(report_bytes)
+        assert envelope.session and is_report_signed(envelope, kind)
+    # A report of another hotspot on this session is left out, the stream goes on.
+    stranger = sign_message(node.town.build_beacon(other), SESSION)
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(beacon_report=stranger))
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(witness_report=witness))
+    await wait_for(node, 3)
+    await stream.done_writing()
+    assert await stream.read() == grpc.aio.EOF
+
+
+async def test_a_stream_without_a_session_takes_what_the_hotspots_own_key_signed(
+    node: RememberingNode, channel: grpc.aio.Channel
+) -> None:
+    key = node.town.keys[0]
+    stream = get_reports(channel).stream_requests()
+    await stream.read()
+    report = sign_message(node.town.build_beacon(key), key)
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(beacon_report=report))
+    await wait_for(node, 1)
+    stream.cancel()
+
+
+@pytest.mark.parametrize("fault", ["nonce", "signer", "key"])
+async def test_a_false_session_ends_the_stream(
+    node: RememberingNode, channel: grpc.aio.Channel, fault: str
+) -> None:
+    key = node.town.keys[0]
+    stream = get_reports(channel).stream_requests()
+    offer = (await stream.read()).offer
+    init = poc_lora_pb2.lora_stream_session_init_v1(
+        pub_key=key.public_key.binary,
+        nonce=bytes(32) if fault == "nonce" else offer.nonce,
+        session_key=bytes(33) if fault == "key" else SESSION.public_key.binary,
+    )
+    if fault == "key":
+        init.session_key = b"\x1f" + bytes(32)
+    signer = node.town.keys[1] if fault == "signer" else key
+    await stream.write(poc_lora_pb2.lora_stream_request_v1(session_init=sign_message(init, signer)))
+    expected = grpc.StatusCode.INVALID_ARGUMENT if fault == "key" else grpc.StatusCode.UNAUTHENTICATED
+    assert await read_status(stream) is expected
+
+
+async def test_an_offer_that_nobody_takes_up_ends_the_stream(
+    node: RememberingNode, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage_services, "OFFER_TIMEOUT_S", 0.05)
+    stream = get_reports(channel).stream_requests()
+    await stream.read()
+    assert await read_status(stream) is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_stream_of_nothing_but_false_reports_is_closed(
+    node: RememberingNode, channel: grpc.aio.Channel
+) -> None:
+    key, other = node.town.keys[:2]
+    stream = get_reports(channel).stream_requests()
+    await stream.read()
+    false = poc_lora_pb2.lora_stream_request_v1(
+        beacon_report=sign_message(node.town.build_beacon(key), other)
+    )
+    for _ in range(coverage_services.MOST_REFUSED_IN_A_ROW):
+        await stream.write(false)
+    assert await read_status(stream) is grpc.StatusCode.UNAUTHENTICATED
+    assert node.taken == []
+
+
+async def test_region_parameters_for_a_placed_hotspot(
+    node: RememberingNode, channel: grpc.aio.Channel
+) -> None:
+    stub: Any = iot_config_pb2_grpc.gatewayStub(channel)  # type: ignore[no-untyped-call]
+    key = node.town.keys[0]
+    request = iot_config_pb2.gateway_region_params_req_v1(
+        region=radio_pb2.US915, address=key.public_key.binary
+    )
+    answer = await stub.region_params(sign_message(request, key))
+    assert answer.region == radio_pb2.EU868 and answer.gain == 21
+    assert answer.signer == node.key.public_key.binary and is_message_signed(answer, answer.signer)
+    assert abs(answer.timestamp - time.time()) < 60
+    assert len(answer.params.region_params) == 8
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.region_params(sign_message(request, node.town.keys[1]))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    node.town.state.delete(HOTSPOTS, key.public_key.binary)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.region_params(sign_message(request, key))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_region_parameters_as_in_the_vectors(shared: Path) -> None:
+    regions = json.loads((shared / "vectors/chain/region_params.json").read_text())["regions"]
+    for name in ("EU868", "US915", "AU915", "AS923-1", "IN865", "KR920"):
+        params = build_region_params(name).region_params
+        assert [param.channel_frequency for param in params] == [ch["freq"] for ch in regions[name]]
+        for param, channel in zip(params, regions[name], strict=True):
+            assert (param.bandwidth, param.max_eirp) == (channel["bw"], channel["max_eirp_ddBm"])
+            spreading = [
+                [iot_config_pb2.region_spreading.Name(tagged.region_spreading), tagged.max_packet_size]
+                for tagged in param.spreading.tagged_spreading
+            ]
+            assert spreading == channel["spreading"]
+
+
+def test_rate_refills_and_forgets_the_quietest() -> None:
+    rate = ReportRate(burst=2, per_minute=60, buckets=2)
+    assert [rate.take(b"a", 0) for _ in range(3)] == [True, True, False]
+    assert not rate.take(b"a", 999)
+    assert rate.take(b"a", 1_000)
+    assert not rate.take(b"a", 1_001)
+    assert [rate.take(b"a", 1_000_000) for _ in range(3)] == [True, True, False]
+    assert rate.take(b"b", 1_000_000) and rate.take(b"c", 1_000_000)
+    assert rate.take(b"a", 1_000_000)  # forgotten for b and c
+
+
+def test_signed_reports_of_the_town_fit_the_limit(node: RememberingNode) -> None:
+    key = node.town.keys[0]
+    assert len(sign(node.town.build_beacon(key, local_entropy=bytes(64)), key)) < 512
