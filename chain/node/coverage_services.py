@@ -11,14 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 import grpc
 from google.protobuf.message import Message
 
-from chain.blocks.genesis import Chain
 from chain.blocks.reports import BEACON, MAX_REPORT_BYTES, WITNESS, ReportKind
 from chain.coverage.reports import (
     SESSION_NONCE_BYTES,
@@ -32,11 +30,10 @@ from chain.coverage.reports import (
     parse_beacon_report,
     parse_witness_report,
 )
-from chain.coverage.tables import get_open_round
-from chain.keys.keypair import Keypair
+from chain.coverage.tables import OpenRound
 from chain.keys.public_key import InvalidPublicKey, PublicKey
-from chain.ledger.state import State
-from chain.ledger.tables import HOTSPOTS
+from chain.ledger.parameters import Parameters
+from chain.ledger.tables import Hotspot
 from chain.node.mempool import ReportsFull
 from chain.node.report_rate import ReportRate
 from chain.wire import (
@@ -64,23 +61,35 @@ ENTROPY_VERSION = 0
 
 
 class CoverageNode(Protocol):
-    """What the services need of a node (chain/node/node.py)."""
+    """What the services need of a node."""
 
     @property
-    def chain(self) -> Chain: ...
+    def parameters(self) -> Parameters: ...
 
     @property
-    def key(self) -> Keypair:
-        """Signs what the node says: the producer's key."""
+    def public_key(self) -> PublicKey:
+        """The key by which this node signs: the producer's."""
         ...
 
-    def get_state(self) -> State:
-        """The state as of the last committed block, for reading."""
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
         ...
 
-    async def submit_report(self, kind: ReportKind, report_bytes: bytes) -> bytes:
-        """Stamps and signs the arrival time, stores the report durably, then returns its id. The same bytes
-        again return the same id and are stored once. ``ReportsFull`` where too many wait for a block."""
+    def now_ms(self) -> int:
+        """Unix time by the node's clock, milliseconds."""
+        ...
+
+    def get_open_round(self) -> OpenRound | None:
+        """The round that reports are taken in for; None before the first."""
+        ...
+
+    def get_hotspot(self, key: bytes) -> Hotspot | None:
+        """A hotspot's row by its 33-byte key."""
+        ...
+
+    async def accept_report(self, kind: ReportKind, report_bytes: bytes) -> str:
+        """Stamps and signs the arrival time, stores the report durably, then returns its id (hex). The same
+        bytes again return the same id and are stored once. ``ReportsFull`` where too many wait."""
         ...
 
 
@@ -118,13 +127,13 @@ class ReportDoor:
         except MalformedReport as error:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
         address = PublicKey.from_binary(parsed.hotspot)
-        if address.network != self.node.chain.network:
+        if address.network != self.node.public_key.network:
             raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"{address} belongs to another network")
-        if self.node.get_state().get(HOTSPOTS, parsed.hotspot) is None:
+        if self.node.get_hotspot(parsed.hotspot) is None:
             raise Refused(
                 grpc.StatusCode.PERMISSION_DENIED, f"hotspot {address} is not on the chain: add it first"
             )
-        if not self.rate.take(parsed.hotspot, time.monotonic_ns() // 1_000_000):
+        if not self.rate.take(parsed.hotspot, self.node.now_ms()):
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"more than {self.rate.per_minute} reports a minute: slow down",
@@ -133,7 +142,7 @@ class ReportDoor:
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "the node is busy: send the report again")
         self._at_once += 1
         try:
-            return (await self.node.submit_report(kind, encode_report(report, session))).hex()
+            return await self.node.accept_report(kind, encode_report(report, session))
         except ReportsFull as error:
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from None
         finally:
@@ -211,7 +220,7 @@ class EntropyService(poc_entropy_pb2_grpc.poc_entropyServicer):
         context: grpc.aio.ServicerContext[poc_entropy_pb2.entropy_req_v1, poc_entropy_pb2.entropy_report_v1],
     ) -> poc_entropy_pb2.entropy_report_v1:
         """The open round's public entropy, signed by the node."""
-        opened = get_open_round(self.node.get_state())
+        opened = self.node.get_open_round()
         if opened is None:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "no round is open yet: ask again")
         answer = poc_entropy_pb2.entropy_report_v1(
@@ -220,7 +229,7 @@ class EntropyService(poc_entropy_pb2_grpc.poc_entropyServicer):
             version=ENTROPY_VERSION,
             round=opened.round,
         )
-        answer.signature = self.node.key.sign(compute_signed_bytes(answer))
+        answer.signature = self.node.sign(compute_signed_bytes(answer))
         return answer
 
 
@@ -306,20 +315,20 @@ class RegionService(iot_config_pb2_grpc.gatewayServicer):
             await context.abort(
                 grpc.StatusCode.UNAUTHENTICATED, "the request is not signed by the hotspot's key"
             )
-        hotspot = self.node.get_state().get(HOTSPOTS, request.address)
+        hotspot = self.node.get_hotspot(request.address)
         if hotspot is None or not hotspot.location:
             await context.abort(
                 grpc.StatusCode.NOT_FOUND, "this hotspot has no asserted location: place it first"
             )
-        region = self.node.chain.parameters.coverage.region
+        region = self.node.parameters.coverage.region
         answer = iot_config_pb2.gateway_region_params_res_v1(
             region=region.replace("-", "_"),
             params=build_region_params(region),
             gain=max(hotspot.gain_ddbi, 0),
-            timestamp=time.time_ns() // 1_000_000_000,
-            signer=self.node.key.public_key.binary,
+            timestamp=self.node.now_ms() // 1000,
+            signer=self.node.public_key.binary,
         )
-        answer.signature = self.node.key.sign(compute_signed_bytes(answer))
+        answer.signature = self.node.sign(compute_signed_bytes(answer))
         return answer
 
 

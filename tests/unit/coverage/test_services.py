@@ -11,13 +11,14 @@ from typing import Any
 import grpc
 import pytest
 
-from chain.blocks.genesis import Chain
 from chain.blocks.reports import ReportKind, compute_report_id
 from chain.coverage.reports import compute_signed_bytes, decode_report, is_message_signed, is_report_signed
-from chain.keys.address import NETWORK_MAIN, NETWORK_TEST
+from chain.coverage.tables import OpenRound, get_open_round
+from chain.keys.address import NETWORK_MAIN
 from chain.keys.keypair import Keypair
-from chain.ledger.state import State
-from chain.ledger.tables import HOTSPOTS
+from chain.keys.public_key import PublicKey
+from chain.ledger.parameters import Parameters
+from chain.ledger.tables import HOTSPOTS, Hotspot
 from chain.node import coverage_services
 from chain.node.coverage_services import add_coverage_services, build_region_params
 from chain.node.mempool import ReportsFull
@@ -44,25 +45,32 @@ class RememberingNode:
         self.key = Keypair(sha256(b"producer").digest())
         self.taken: list[tuple[ReportKind, bytes]] = []
         self.is_full = False
-        self.chain = Chain(
-            chain_id="test",
-            network=NETWORK_TEST,
-            genesis_hash=bytes(32),
-            genesis_time_ms=GENESIS_MS,
-            producer=self.key.public_key,
-            entropy_anchor=bytes(32),
-            faucet=None,
-            parameters=town.parameters,
-        )
 
-    def get_state(self) -> State:
-        return self.town.state
+    @property
+    def parameters(self) -> Parameters:
+        return self.town.parameters
 
-    async def submit_report(self, kind: ReportKind, report_bytes: bytes) -> bytes:
+    @property
+    def public_key(self) -> PublicKey:
+        return self.key.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        return self.key.sign(message)
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def get_open_round(self) -> OpenRound | None:
+        return get_open_round(self.town.state)
+
+    def get_hotspot(self, key: bytes) -> Hotspot | None:
+        return self.town.state.get(HOTSPOTS, key)
+
+    async def accept_report(self, kind: ReportKind, report_bytes: bytes) -> str:
         if self.is_full:
             raise ReportsFull("7 reports wait for a block: try again later")
         self.taken.append((kind, report_bytes))
-        return compute_report_id(kind, report_bytes)
+        return compute_report_id(kind, report_bytes).hex()
 
 
 @pytest.fixture
