@@ -15,7 +15,7 @@ from chain.rewards.hex_density import SCALE
 from chain.rewards.pools import PPM
 from chain.rewards.process import compute_epoch_coverage, process_epoch_close
 from tests.unit.coverage.test_process import run_honest_round
-from tests.unit.coverage.town import PARAMETERS, Town
+from tests.unit.coverage.town import PARAMETERS, Town, get_place
 
 
 def close(town: Town, epoch: int = 0) -> list[Event]:
@@ -158,6 +158,7 @@ def test_hexes_are_those_of_the_first_activity_in_the_epoch(town: Town) -> None:
     first = town.state.get(ACTIVE, get_epoch_key(0) + key)
     row = town.state.get(HOTSPOTS, key)
     assert row is not None
-    town.state.put(HOTSPOTS, key, replace(row, location=row.location + 0))
+    moved = replace(row, location=get_place(45.3, 5.8))
+    town.state.put(HOTSPOTS, key, moved)
     run_honest_round(town, round=1)
     assert town.state.get(ACTIVE, get_epoch_key(0) + key) == first
