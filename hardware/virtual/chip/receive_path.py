@@ -51,7 +51,7 @@ class ReceivePath:
         self._grace_us = grace_us
         self._timer: Any = None
         self._history: deque[Listening] = deque(maxlen=HISTORY_LIMIT)
-        self._told: set[tuple[str, tuple[str, int]]] = set()
+        self._told: set[tuple[str, int]] = set()  # whose header was told
         self._busy_until_us = 0
         self.signals: deque[Signal] = deque()
         self.listening: Listening | None = None
@@ -87,8 +87,7 @@ class ReceivePath:
 
     def _forget(self, before_us: int) -> None:
         while self.signals and (self.signals[0].end_us < before_us or len(self.signals) >= SIGNAL_LIMIT):
-            key = self.signals.popleft().key
-            self._told -= {("header", key), ("packet", key)}
+            self._told.discard(self.signals.popleft().key)
 
     def _count_if_late(self, signal: Signal) -> None:
         for listening in self._history:
@@ -121,14 +120,12 @@ class ReceivePath:
 
     def _find_next(self, listening: Listening) -> tuple[int, Callable[[], None]] | None:
         """When the next event is due, and what it is."""
-        for reception in compute_receptions(listening, self.signals):
+        # A signal told late can't take the place of one that has been given to the driver.
+        for reception in compute_receptions(listening, self.signals, self._busy_until_us):
             key = reception.signal.key
-            # A signal told late can't take the place of one that has been given to the driver.
-            if ("packet", key) in self._told or reception.lock_us < self._busy_until_us:
-                continue
             if not reception.header_ok:
                 continue
-            if listening.settings.explicit_header and ("header", key) not in self._told:
+            if listening.settings.explicit_header and key not in self._told:
                 return reception.header_us, partial(self._tell_header, reception)
             done_us = self._compute_done_us(reception)
             return done_us, partial(self._tell_packet, reception, listening, done_us)
@@ -144,11 +141,10 @@ class ReceivePath:
         return reception.end_us + late_us * 125_000 // emission.bandwidth_hz
 
     def _tell_header(self, reception: Reception) -> None:
-        self._told.add(("header", reception.signal.key))
+        self._told.add(reception.signal.key)
         self._modem.on_header(reception)
 
     def _tell_packet(self, reception: Reception, listening: Listening, done_us: int) -> None:
-        self._told.add(("packet", reception.signal.key))
         self._busy_until_us = reception.end_us
         if listening.single:
             self.stop(done_us)

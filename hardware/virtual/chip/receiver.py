@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from hardware.lora.modulation import compute_noise_floor_cdbm, get_required_snr_ddb
 from hardware.virtual.chip.settings import ModemSettings
@@ -69,9 +70,12 @@ class Reception:
     snr_cdb: int = field(default=0)
 
 
+_get_noise_floor_cdbm = cache(compute_noise_floor_cdbm)
+
+
 def compute_snr_cdb(signal: Signal) -> int:
     """Signal to noise in the signal's own bandwidth, dB x 100."""
-    return signal.rssi_cdbm - compute_noise_floor_cdbm(signal.emission.bandwidth_hz)
+    return signal.rssi_cdbm - _get_noise_floor_cdbm(signal.emission.bandwidth_hz)
 
 
 def is_audible(signal: Signal) -> bool:
@@ -93,17 +97,26 @@ def is_match(settings: ModemSettings, signal: Signal) -> bool:
     )
 
 
-def compute_receptions(listening: Listening, signals: Iterable[Signal]) -> list[Reception]:
-    """The frames that a listening modem locks to, in order. Those that end after now haven't happened yet."""
+def compute_receptions(
+    listening: Listening, signals: Iterable[Signal], busy_until_us: int = 0
+) -> list[Reception]:
+    """The frames that a listening modem locks to, in order, from `busy_until_us` on.
+
+    Those that end after now haven't happened yet.
+    """
     known = list(signals)
     settings = listening.settings
     symbol_us = settings.symbol_us
     candidates = sorted(
-        (signal for signal in known if is_match(settings, signal) and is_audible(signal)),
+        (
+            signal
+            for signal in known
+            if signal.end_us > busy_until_us and is_match(settings, signal) and is_audible(signal)
+        ),
         key=lambda signal: (_compute_lock_us(signal), -signal.rssi_cdbm, signal.key),
     )
     receptions: list[Reception] = []
-    busy_until_us = listening.start_us
+    busy_until_us = max(busy_until_us, listening.start_us)
     for signal in candidates:
         lock_us = _compute_lock_us(signal)
         needed_from_us = lock_us - (4 * DETECT_SYMBOLS + 17) * symbol_us // 4
@@ -168,10 +181,8 @@ def is_disturbed(wanted: Signal, signals: Iterable[Signal], from_us: int, to_us:
     symbol_us = (1_000_000 << emission.spreading_factor) // emission.bandwidth_hz
     same_mw = other_mw = 0.0
     for signal in signals:
-        if signal.key == wanted.key:
-            continue
         overlap_us = min(signal.end_us, to_us) - max(signal.emission.start_us, from_us)
-        if overlap_us < symbol_us or not _shares_spectrum(wanted, signal):
+        if overlap_us < symbol_us or signal.key == wanted.key or not _shares_spectrum(wanted, signal):
             continue
         power_mw = 10 ** (signal.rssi_cdbm / 1000)
         if (
@@ -199,7 +210,7 @@ def _is_above(rssi_cdbm: int, disturbance_mw: float, threshold_db: float) -> boo
 
 def compute_rssi_cdbm(settings: ModemSettings, signals: Iterable[Signal], at_us: int) -> int:
     """What the channel holds at one instant, noise and signals together, dBm x 100."""
-    total_mw = 10 ** (compute_noise_floor_cdbm(settings.bandwidth_hz) / 1000)
+    total_mw = 10 ** (_get_noise_floor_cdbm(settings.bandwidth_hz) / 1000)
     for signal in signals:
         emission = signal.emission
         distance_hz = abs(emission.frequency_hz - settings.frequency_hz)

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from hardware.lora.airtime import compute_time_on_air_us
+
+_get_time_on_air_us = lru_cache(1024)(compute_time_on_air_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Emission:
 
     @property
     def time_on_air_us(self) -> int:
-        return compute_time_on_air_us(
+        return _get_time_on_air_us(
             len(self.payload),
             self.spreading_factor,
             self.bandwidth_hz,
