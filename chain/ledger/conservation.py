@@ -51,21 +51,22 @@ class Holdings:
 
 
 def check_conservation(state: State) -> None:
-    """Bring `held` and `locked` up to date and compare. Once per block, after everything else.
+    """Bring `held` and `locked` up to date and compare. After everything else in a block.
 
     Raises BooksDontAddUp with the figures.
     """
     changed = Holdings()
-    for _, before, after in state.iterate_changed(ACCOUNTS):
-        changed.add_account(before, -1)
-        changed.add_account(after, +1)
-    for _, channel_before, channel_after in state.iterate_changed(CHANNELS):
-        changed.add_channel(channel_before, -1)
-        changed.add_channel(channel_after, +1)
+    for _, old_account, new_account in state.iterate_changed(ACCOUNTS):
+        changed.add_account(old_account, -1)
+        changed.add_account(new_account, +1)
+    for _, old_channel, new_channel in state.iterate_changed(CHANNELS):
+        changed.add_channel(old_channel, -1)
+        changed.add_channel(new_channel, +1)
     for token in (HXT, DATA_CREDITS):
         supply = state.get(SUPPLY, token) or Supply()
+        before = state.get_committed(SUPPLY, token) or Supply()
         counted = replace(
-            supply, held=supply.held + changed.held[token], locked=supply.locked + changed.locked[token]
+            supply, held=before.held + changed.held[token], locked=before.locked + changed.locked[token]
         )
         _check_sum(token, counted)
         if counted != supply:

@@ -91,6 +91,11 @@ class State:
         raw = self._get_raw(table.prefix + key)
         return None if raw is None else table.decoder.decode(raw)
 
+    def get_committed(self, table: Table[Row], key: bytes) -> Row | None:
+        """Return the row as it was before this block, or None."""
+        raw = self._store.get(table.prefix + key)
+        return None if raw is None else table.decoder.decode(raw)
+
     def put(self, table: Table[Row], key: bytes, row: Row) -> None:
         """Write a row."""
         if type(row) is not table.row_type:
