@@ -5,8 +5,8 @@ CTR cipher is kept and rewound with ``reset_nonce``. Both caches forget the leas
 a device.
 """
 
-import threading
 from functools import lru_cache
+from threading import get_ident
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -44,7 +44,7 @@ def apply_ctr(key: bytes, first_block: bytes, data: bytes) -> bytes:
     """``data`` xor AES-CTR from ``first_block`` (16 bytes, big endian counter). LoRaWAN's A_i are such
     counters.
     """
-    context = _keyed_ctr(key, threading.get_ident())
+    context = _keyed_ctr(key, get_ident())
     context.reset_nonce(first_block)
     return context.update(data)
 

@@ -21,9 +21,9 @@ LR_FHSS = "LR-FHSS"
 
 JsonObject = dict[str, Any]
 
-_LORA_DATR = re.compile(r"SF(\d{1,2})BW(\d{1,4}(?:\.\d+)?)")
-_LR_FHSS_DATR = re.compile(r"M0CW(\d{1,4}(?:\.\d+)?)")
-_CODING_RATE = re.compile(r"\d/\d(?:LI)?")
+_LORA_DATR = re.compile(r"SF(\d{1,2})BW(\d{1,4}(?:\.\d+)?)", re.ASCII)
+_LR_FHSS_DATR = re.compile(r"M0CW(\d{1,4}(?:\.\d+)?)", re.ASCII)
+_CODING_RATE = re.compile(r"\d/\d(?:LI)?", re.ASCII)
 _MAX_NUMBER = 1 << 63  # nothing in these objects is larger, and infinity is no number
 _MAX_FREQUENCY_HZ = 0xFFFF_FFFF
 

@@ -5,6 +5,8 @@ in its top three bits; a DevAddr (4 bytes) starts with the type as that many one
 bits, then NwkAddr. All byte strings are most significant byte first.
 """
 
+import re
+
 import msgspec
 
 from router.lorawan.errors import InvalidField
@@ -13,6 +15,8 @@ from router.lorawan.frames import require_bytes
 #: By NetID type: bits of the NetID that are its ID, and how many of them (the low ones) a DevAddr has.
 _ID_BITS = (6, 6, 9, 21, 21, 21, 21, 21)
 _NWK_ID_BITS = (6, 6, 9, 11, 12, 13, 15, 17)
+
+_PREFIX = re.compile(r"([0-9a-fA-F]{8})(?:/([0-9]{1,2}))?")
 
 
 class DevAddrPrefix(msgspec.Struct, frozen=True, order=True):
@@ -51,13 +55,10 @@ class DevAddrPrefix(msgspec.Struct, frozen=True, order=True):
 
 def parse_dev_addr_prefix(text: str) -> DevAddrPrefix:
     """ "e6da0000/15"; without "/length" the whole address. Raises ``InvalidField``."""
-    address, _, length = text.partition("/")
-    try:
-        return DevAddrPrefix(int.from_bytes(bytes.fromhex(address.rjust(8, "0")), "big"), int(length or 32))
-    except ValueError as error:
-        if isinstance(error, InvalidField):
-            raise
-        raise InvalidField("dev_addr_prefix", f"{text!r}: write it like e6da0000/15") from None
+    match = _PREFIX.fullmatch(text)
+    if match is None:
+        raise InvalidField("dev_addr_prefix", f"{text[:40]!r}: write it like e6da0000/15")
+    return DevAddrPrefix(int(match[1], 16), 32 if match[2] is None else int(match[2]))
 
 
 def get_net_id_type(net_id: bytes) -> int:
