@@ -67,7 +67,7 @@ def setup(
         settings.validate()
         if not yes and not as_json and sys.stdin.isatty():
             typer.confirm(
-                f"A hotspot at {latitude}, {longitude}, {elevation_m} m above ground, antenna {gain_dbi} dBi. "
+                f"A hotspot at {latitude}, {longitude}, {elevation_m} m up, antenna {gain_dbi} dBi. "
                 "The location goes on the chain and costs its owner a fee. Write it down?",
                 abort=True,
             )

@@ -61,7 +61,6 @@ class RouterPool:
         if ordered != self.routes:
             self._database.put_fact(_ROUTES_FACT, msgspec.json.encode(ordered))
         self._new_routes = ordered
-        self._is_fresh = True
         self._wake.set()
 
     def get_states(self) -> list[dict[str, Any]]:
@@ -82,13 +81,14 @@ class RouterPool:
         try:
             await self._apply_routes(self.routes)
             while True:
-                self._dispatch()
-                await self._wake.wait()
-                self._wake.clear()
                 if self._new_routes is not None:
                     routes, self._new_routes = self._new_routes, None
                     if routes != self.routes:
                         await self._apply_routes(routes)
+                    self._is_fresh = True
+                self._dispatch()
+                await self._wake.wait()
+                self._wake.clear()
         finally:
             await self._apply_routes(())
 
