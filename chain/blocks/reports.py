@@ -28,7 +28,7 @@ class ReceivedReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
 
     kind: ReportKind
     report_bytes: Annotated[bytes, Meta(max_length=MAX_REPORT_BYTES)]
-    """lora_beacon_report_req_v1 or lora_witness_report_req_v1, serialized, as received."""
+    """chain/coverage/reports.py: ReportEnvelope, the hotspot's message and its session's introduction."""
     received_at_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Unix time, milliseconds, by the receiving node's clock."""
     node_signature: Annotated[bytes, Meta(max_length=72)]

@@ -2,5 +2,6 @@
 
 Pure rules: bytes and integers in, values with reason codes out; no clock, no randomness, no floats.
 ``process.py`` alone touches the ledger's state. Arrival times are data, signed by the node that took
-a report in. May import ``chain.ledger``, ``chain.keys``, ``chain.wire`` and ``hardware.lora``.
+a report in. May import ``chain.ledger``, ``chain.keys``, ``chain.wire``,
+``chain.blocks.reports``, ``chain.rewards.reward_units`` and ``hardware.lora``.
 """

@@ -71,8 +71,11 @@ def compute_slots(parameters: CoverageParameters, round_ms: int) -> int:
     """How many slots a round of this length has: from ``first_slot_ms`` on, none within
     ``closing_margin_ms`` of its end.
 
-    At least one, also in a round too short for its margins: a network that runs so fast still beacons.
+    At least one where the first slot begins before the end, so that a network of very short rounds still
+    beacons; none in what is left of a round that opened too late.
     """
+    if round_ms <= parameters.first_slot_ms:
+        return 0
     room_ms = round_ms - parameters.first_slot_ms - parameters.closing_margin_ms
     return max(room_ms // max(parameters.slot_interval_ms, 1) + 1, 1)
 

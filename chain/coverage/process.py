@@ -71,7 +71,7 @@ def open_round(state: State, context: BlockContext) -> list[Event]:
         entropy=context.entropy,
         timestamp_s=context.time_ms // 1000,
         opened_at_ms=context.time_ms,
-        closes_at_ms=context.get_round_end_ms(),
+        closes_at_ms=min(context.get_round_end_ms(), context.get_epoch_end_ms()),
     )
     state.put(OPEN_ROUND, ONLY, opened)
     for key, _ in state.iterate(CHALLENGES):

@@ -18,6 +18,7 @@ class OpenRound(msgspec.Struct, frozen=True, array_like=True):
     opened_at_ms: int
     """Time of the block that opened it, Unix milliseconds."""
     closes_at_ms: int
+    """The round's end, or the epoch's where that comes first."""
 
 
 class StoredReport(msgspec.Struct, frozen=True, array_like=True):

@@ -80,7 +80,9 @@ def test_a_late_round_has_fewer_slots() -> None:
     )
     assert len(late) == 5
     assert max(c.at_ms for c in late) <= OPENS_AT_MS + 24_000
-    assert len(compute_challenges(ENTROPY, build_hotspots(25), DEMO, OPENS_AT_MS, OPENS_AT_MS + 1)) == 1
+    for left_ms, slots in ((6_000, 0), (6_001, 1), (12_000, 1), (14_000, 2)):
+        late = compute_challenges(ENTROPY, build_hotspots(25), DEMO, OPENS_AT_MS, OPENS_AT_MS + left_ms)
+        assert len(late) == slots
 
 
 def test_a_hotspot_is_drawn_once_in_a_period_on_average() -> None:
