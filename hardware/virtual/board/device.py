@@ -30,6 +30,7 @@ SHIMS_HEAP_KILOBYTES = 16
 PAUSE_AFTER_FAILURE_S = 3.0
 STOP_TIMEOUT_S = 1.5
 CONSOLE_READ_BYTES = 65536
+CONSOLE_RETRY_US = 20_000
 #: UART0 has no backpressure on the chip; here the kernel keeps what the program hasn't taken.
 CONSOLE_RECEIVE_BYTES = 4096
 CTRL_C = 3
@@ -81,7 +82,7 @@ class Device:
         self.pins = Pins(self.events)
         self.spi = SpiBuses(chip, (board.spi.sck, board.spi.mosi, board.spi.miso))
         self.nonvolatile = Nonvolatile(flash / ".nvs.json")
-        self.port = SerialPort(scheduler, port_link, self._receive_from_host, self._say_overrun)
+        self.port = SerialPort(scheduler, port_link, self._receive_from_host, self._notify, self._say_overrun)
         self.uarts = (Uart(self._send_to_host), Uart(), Uart())
         self.uarts[0].on_taken = self._resume_reading
         self._flash = flash
@@ -99,7 +100,7 @@ class Device:
         self._watchdog_ms = 0
         self._console_read, self._console_write = os.pipe()
         os.set_blocking(self._console_read, False)
-        scheduler.add_reader(self._console_read, self._print)
+        self._watch_console()
         self._wire()
 
     def start(self) -> None:
@@ -107,8 +108,8 @@ class Device:
         self._thread = threading.Thread(target=self._live, name="guest", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the guest and give back the port. Not under the lock."""
+    def stop(self) -> bool:
+        """End the guest and give back the port; False if the guest's thread hangs. Not under the lock."""
         self._is_stopping.set()
         operations = self._operations
         if operations is not None:
@@ -117,6 +118,11 @@ class Device:
             self._thread.join(STOP_TIMEOUT_S)
         self.scheduler.remove_reader(self._console_read)
         self.port.close()
+        if self._thread is not None and self._thread.is_alive():
+            return False
+        os.close(self._console_read)
+        os.close(self._console_write)
+        return True
 
     def reset(self, why: str) -> None:
         """Press EN, as it were: the guest boots again."""
@@ -206,8 +212,9 @@ class Device:
     # Serial port
 
     def _receive_from_host(self, data: bytes) -> None:
-        if self.interrupt_character in data:
-            data = bytes(byte for byte in data if byte != self.interrupt_character)
+        character = self.interrupt_character
+        if character >= 0 and character in data:
+            data = data.replace(bytes((character,)), b"")
             self.events.put(EVENT_KEYBOARD, 0, 0)
         uart = self.uarts[0]
         uart.receive_bytes = max(uart.receive_bytes, CONSOLE_RECEIVE_BYTES + len(data))
@@ -231,7 +238,21 @@ class Device:
             return
         self.port.write(data.replace(b"\n", b"\r\n"))
 
-    def _say_overrun(self, dropped_bytes: int) -> None:
+    def _pass_on_console(self) -> None:
+        """What was printed, unless the line is full: then the pipe fills and print waits, as on the chip."""
+        if self.port.must_wait:
+            self.scheduler.remove_reader(self._console_read)
+            again_us = self.scheduler.now_us() + CONSOLE_RETRY_US
+            self.scheduler.call_at(again_us, self._watch_console)
+        else:
+            self._print()
+
+    def _watch_console(self) -> None:
+        if self._is_stopping.is_set():
+            return
+        self.scheduler.add_reader(self._console_read, self._pass_on_console)
+
+    def _say_overrun(self) -> None:
         self.say_fault("nobody reads the serial port: the oldest unread bytes are dropped")
 
     # Life of the guest

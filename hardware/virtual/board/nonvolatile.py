@@ -71,7 +71,8 @@ class Nonvolatile:
             item: dict[str, int | str] = {"i32": value} if isinstance(value, int) else {"blob": value.hex()}
             document.setdefault(namespace, {})[key] = item
         temporary = self._path.with_suffix(".tmp")
-        with temporary.open("w") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it may hold keys
+        with os.fdopen(descriptor, "w") as file:
             json.dump(document, file, indent=1)
             file.flush()
             os.fsync(file.fileno())

@@ -22,6 +22,7 @@ TICKS_MASK = (1 << 30) - 1  # MicroPython's ticks period on 32-bit machines
 WORD_31 = 0x7FFFFFFF
 FOREVER = -1
 INTERRUPTED = -1
+SEND_RETRY_S = 0.02
 UNIX_TIME_2000_S = 946_684_800
 
 
@@ -197,7 +198,10 @@ class Operations:
         assert guest is not None
         send = self._device.uarts[box[1]].send
         if send is not None:
-            send(bytes(guest.memory[box[2] : box[2] + box[3]]))
+            data = bytes(guest.memory[box[2] : box[2] + box[3]])
+            while self._device.port.must_wait and self._stopped is None:
+                self._changed.wait(SEND_RETRY_S)
+            send(data)
         box[0] = box[3]
 
     def _measure(self, box: "memoryview[int]") -> None:
@@ -224,7 +228,7 @@ class Operations:
         self.end = box[1]
 
     def _set_interrupt_character(self, box: "memoryview[int]") -> None:
-        self._device.interrupt_character = box[1]
+        self._device.interrupt_character = box[1] if box[1] < 256 else -1
 
     def _crypt(self, box: "memoryview[int]") -> None:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes

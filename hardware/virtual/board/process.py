@@ -1,5 +1,6 @@
 """The process of one virtual board: ``hexhaul virtual board``."""
 
+import os
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -69,45 +70,45 @@ def make_chip(board: Board, scheduler: Scheduler, medium: Medium, events: EventL
 
 def run_board(options: BoardOptions) -> None:
     """Run until SIGTERM or SIGINT. Raises BoardProcessError if the board can't start."""
-    try:
-        board = load_board(options.board_file)
-        walk = parse_walk(options.walk) if options.walk else None
-        signals = [parse_analog(text) for text in options.analog]
-        files = collect_firmware(options.firmware) | {"board.json": board.to_firmware_json().encode()}
-        options.flash.mkdir(parents=True, exist_ok=True)
-        install(options.flash, files)
-        scheduler = Scheduler()
-        events = EventLines("board", options.name, options.as_json)
-        chip = make_chip(board, scheduler, NoAntenna(), events)
-        device = Device(
-            name=options.name,
-            board=board,
-            flash=options.flash,
-            port_link=options.port_link,
-            scheduler=scheduler,
-            chip=chip,
-            signals=signals,
-            events=events,
-        )
-    except (
-        BoardError,
-        WalkError,
-        AnalogError,
-        FlashError,
-        NonvolatileError,
-        InterpreterBuildError,
-        OSError,
-    ) as error:
-        raise BoardProcessError(str(error)) from None
+    scheduler = Scheduler()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: scheduler.stop())
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    events = EventLines("board", options.name, options.as_json)
+    try:
+        device = make_device(options, scheduler, events)
+    except (BoardError, WalkError, AnalogError, FlashError, NonvolatileError, InterpreterBuildError) as error:
+        raise BoardProcessError(str(error)) from None
+    except OSError as error:
+        raise BoardProcessError(f"{error.filename}: {error.strerror}") from None
+    device.start()
+    text = f"{options.name}: {device.board.title} runs {options.firmware}, serial port {options.port_link}"
+    events.say("ready", text, port=str(options.port_link), firmware=options.firmware, board=device.board.name)
+    scheduler.run()
+    if not device.stop():
+        os._exit(0)  # the guest's thread sits in a system call: no reason to let the process wait for it
+    scheduler.close()
+
+
+def make_device(options: BoardOptions, scheduler: Scheduler, events: EventLines) -> Device:
+    """Flash and wire the board."""
+    board = load_board(options.board_file)
+    walk = parse_walk(options.walk) if options.walk else None
+    signals = [parse_analog(text) for text in options.analog]
+    files = collect_firmware(options.firmware) | {"board.json": board.to_firmware_json().encode()}
+    options.flash.mkdir(parents=True, exist_ok=True)
+    install(options.flash, files)
+    device = Device(
+        name=options.name,
+        board=board,
+        flash=options.flash,
+        port_link=options.port_link,
+        scheduler=scheduler,
+        chip=make_chip(board, scheduler, NoAntenna(), events),
+        signals=signals,
+        events=events,
+    )
     if walk is not None:
         with scheduler.lock:
             Gps(scheduler, walk, device.receive_from_gps, lambda lat, lng: None)
-    device.start()
-    text = f"{options.name}: {board.title} runs {options.firmware}, serial port {options.port_link}"
-    events.say("ready", text, port=str(options.port_link), firmware=options.firmware, board=board.name)
-    scheduler.run()
-    device.stop()
-    scheduler.close()
+    return device

@@ -38,6 +38,7 @@ class Scheduler:
         self._timers: list[Handle] = []
         self._order = itertools.count()
         self._readers: dict[int, Callable[[], None]] = {}
+        self._writers: dict[int, Callable[[], None]] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -72,6 +73,16 @@ class Scheduler:
         with self.lock:
             self._readers.pop(descriptor, None)
 
+    def add_writer(self, descriptor: int, call: Callable[[], None]) -> None:
+        """Call whenever ``descriptor`` takes more."""
+        with self.lock:
+            self._writers[descriptor] = call
+            self.wake()
+
+    def remove_writer(self, descriptor: int) -> None:
+        with self.lock:
+            self._writers.pop(descriptor, None)
+
     def wake(self) -> None:
         """End the current sleep (async-signal-safe enough for a Python signal handler)."""
         try:
@@ -90,16 +101,19 @@ class Scheduler:
                 self._run_due()
                 until_us = self._get_next_us()
                 self._sleeping_until_us = until_us
-                descriptors = [self._wake_read, *self._readers]
+                readers, writers = [self._wake_read, *self._readers], [*self._writers]
             timeout_s = None if until_us is None else max(0.0, (until_us - self.now_us()) / 1e6)
-            ready = select.select(descriptors, [], [], timeout_s)[0]
+            readable, writable, _ = select.select(readers, writers, [], timeout_s)
             with self.lock:
                 self._sleeping_until_us = 0
-                for descriptor in ready:
+                for descriptor in readable:
                     if descriptor == self._wake_read:
                         os.read(self._wake_read, 4096)
                     elif descriptor in self._readers:
                         self._readers[descriptor]()
+                for descriptor in writable:
+                    if descriptor in self._writers:
+                        self._writers[descriptor]()
 
     def close(self) -> None:
         os.close(self._wake_read)

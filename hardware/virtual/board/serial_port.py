@@ -7,21 +7,22 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from hardware.virtual.board.scheduler import Handle, Scheduler
+from hardware.virtual.board.scheduler import Scheduler
 
-#: What waits here once the kernel's buffer (some 64 kB) is full because nobody reads.
-MAX_PENDING_BYTES = 16 * 1024
 READ_BYTES = 4096
-RETRY_US = 10_000
-MAX_RETRY_US = 1_000_000
+#: What may wait here once the kernel's buffer (some 64 kB) is full.
+CONGESTED_BYTES = 4096
+#: When the host has taken nothing for so long, nobody reads.
+STUCK_AFTER_US = 200_000
 
 
 class SerialPort:
     """The board's end of its USB-serial line. Called under the scheduler's lock.
 
-    ``on_data(bytes)`` gets what the host sends. ``write`` never blocks: a serial line has no flow control,
-    so when nobody has read for long, everything unread is dropped for the newest (``on_overrun`` is told,
-    once per drop).
+    ``on_data(bytes)`` gets what the host sends, ``on_drained`` is called when the line takes more again.
+    ``write`` never blocks: whoever writes much waits while ``must_wait``, as a UART's full buffer makes it
+    wait. When nobody reads, everything unread is dropped for the newest (``on_overrun`` hears of it): a UART
+    knows no flow control.
     """
 
     def __init__(
@@ -29,29 +30,40 @@ class SerialPort:
         scheduler: Scheduler,
         link: Path,
         on_data: Callable[[bytes], None],
-        on_overrun: Callable[[int], None],
+        on_drained: Callable[[], None],
+        on_overrun: Callable[[], None],
     ) -> None:
         self._scheduler = scheduler
         self._link = link
         self._on_data = on_data
+        self._on_drained = on_drained
         self._on_overrun = on_overrun
         self._master, self._slave = os.openpty()
-        # Both raw; our own end of the slave stays open, else the master fails whenever no host has the port
-        # open.
+        # Both raw; our own end of the slave stays open, else the master fails while no host has the port open.
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._pending = bytearray()
-        self._retry: Handle | None = None
-        self._retry_us = RETRY_US
+        self._progress_us = 0
         self._place_link()
         scheduler.add_reader(self._master, self._read)
 
+    @property
+    def must_wait(self) -> bool:
+        """The line is full and somebody is reading it."""
+        return len(self._pending) > CONGESTED_BYTES and not self._is_stuck
+
+    @property
+    def _is_stuck(self) -> bool:
+        return self._scheduler.now_us() - self._progress_us > STUCK_AFTER_US
+
     def write(self, data: bytes) -> None:
-        self._pending += data
-        if len(self._pending) > MAX_PENDING_BYTES:
+        if len(self._pending) > CONGESTED_BYTES and self._is_stuck:
             self._drop_unread()
+        if not self._pending:
+            self._progress_us = self._scheduler.now_us()
+        self._pending += data
         self._flush()
 
     def pause_reading(self) -> None:
@@ -63,6 +75,7 @@ class SerialPort:
 
     def close(self) -> None:
         self._scheduler.remove_reader(self._master)
+        self._scheduler.remove_writer(self._master)
         with contextlib.suppress(OSError):
             if str(self._link.readlink()) == self.path:
                 self._link.unlink()
@@ -85,22 +98,19 @@ class SerialPort:
             self._on_data(data)
 
     def _flush(self) -> None:
-        if self._retry is not None:
-            self._scheduler.cancel(self._retry)
-            self._retry = None
         while self._pending:
             try:
                 written = os.write(self._master, self._pending)
             except BlockingIOError:
-                self._retry = self._scheduler.call_at(self._scheduler.now_us() + self._retry_us, self._flush)
-                self._retry_us = min(2 * self._retry_us, MAX_RETRY_US)
+                self._scheduler.add_writer(self._master, self._flush)
                 return
             del self._pending[:written]
-            self._retry_us = RETRY_US
+            self._progress_us = self._scheduler.now_us()
+        self._scheduler.remove_writer(self._master)
+        self._on_drained()
 
     def _drop_unread(self) -> None:
-        dropped = len(self._pending) - MAX_PENDING_BYTES // 2
-        del self._pending[:dropped]
+        self._pending.clear()
         termios.tcflush(self._slave, termios.TCIFLUSH)
         termios.tcflush(self._master, termios.TCOFLUSH)
-        self._on_overrun(dropped)
+        self._on_overrun()

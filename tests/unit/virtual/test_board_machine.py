@@ -358,3 +358,20 @@ print("random", os.urandom(8) != os.urandom(8), 0 <= random.getrandbits(8) < 256
 """
     with run_program(tmp_path, program + FOREVER) as rig:
         assert rig.read_line("random ") == "True True"
+
+
+def test_standard_input_is_the_serial_port(tmp_path: Path) -> None:
+    program = """
+import select, sys
+print()
+print("ready", sys.platform)
+poll = select.poll()
+poll.register(sys.stdin, select.POLLIN)
+print("polled", len(poll.poll(20000)))
+print("read", sys.stdin.read(2), sys.stdin.buffer.read(1), sys.stdin.readline())
+"""
+    with run_program(tmp_path, program + FOREVER) as rig:
+        assert rig.read_line("ready ") == "esp32"
+        rig.send(b"abcd\n")
+        assert rig.read_line("polled ") == "1"
+        assert rig.read_line("read ") == "ab b'c' d"

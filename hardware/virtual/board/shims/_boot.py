@@ -13,6 +13,11 @@ import machine
 import micropython
 
 
+def _set_interrupt_character(character):
+    _bridge.box[1] = character
+    _bridge.op("K")
+
+
 class _Micropython:
     # The module as it is, with the console's interrupt character known to the board.
     def __init__(self):
@@ -21,11 +26,36 @@ class _Micropython:
                 setattr(self, name, getattr(micropython, name))
         self.__name__ = "micropython"
         self.schedule = _bridge.schedule
+        self.kbd_intr = _set_interrupt_character
 
-    @staticmethod
-    def kbd_intr(character):
-        _bridge.box[1] = character
-        _bridge.op("K")
+
+class _Console(machine.UART):
+    # sys.stdin: the same bytes as UART(0), reads wait until all are there.
+    def __init__(self, is_text):
+        self.number = 0
+        self._bit = 1
+        self._timeout = self._timeout_char = 1 << 29
+        self._is_text = is_text
+        self.buffer = self
+
+    def read(self, nbytes=1):
+        data = super().read(nbytes)
+        return data.decode() if self._is_text else data
+
+    def readline(self):
+        line = super().readline()
+        return line.decode() if self._is_text else line
+
+
+class _Sys:
+    def __init__(self):
+        for name in dir(sys):
+            if not name.startswith("__"):
+                setattr(self, name, getattr(sys, name))
+        self.__name__ = "sys"
+        self.platform = "esp32"
+        self.stdin = _Console(True)
+        self.stdin.buffer = _Console(False)
 
 
 def _say(error):
@@ -63,6 +93,7 @@ def _run_main():
 
 
 sys.modules["micropython"] = _Micropython()
+sys.modules["sys"] = _Sys()
 _end = _run_main()
 _bridge.box[1] = _end
 _bridge.op("X")
