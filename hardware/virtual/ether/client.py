@@ -219,7 +219,7 @@ class EtherClient:
                     int(message["rssi_cdbm"]),
                     message["cut_us"],
                 )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if self.on_link is not None:
                 self.on_link(True, f"the ether sent what can't be read: {error}")
             return

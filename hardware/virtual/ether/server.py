@@ -149,7 +149,7 @@ class EtherServer:
         elif kind == "cut":
             self._cut(message, node)
         elif kind == "set_position":
-            changes = {key: message[key] for key in ("lat", "lng", "alt_m") if key in message}
+            changes: dict[str, Any] = {key: message[key] for key in ("lat", "lng", "alt_m") if key in message}
             name = message.get("node")
             if not isinstance(name, str) or not changes:
                 raise Refused("set_position wants node, lat, lng and, if it changes, alt_m")
@@ -160,7 +160,7 @@ class EtherServer:
                 self._send(writer, {"type": "ok"})
         elif kind == "set_extra_loss":
             loss_db = message.get("extra_loss_db")
-            if type(loss_db) not in (int, float) or not 0 <= loss_db <= 1000:
+            if not isinstance(loss_db, int | float) or isinstance(loss_db, bool) or not 0 <= loss_db <= 1000:
                 raise Refused(f"extra_loss_db is {str(loss_db)[:40]!r}, not a number of dB from 0 to 1000")
             self.terrain = self.terrain.with_extra_loss(float(loss_db))
             self._save()
@@ -304,7 +304,7 @@ class EtherServer:
 def _read_message(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("a line that is no JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise Refused('a line that is no object with a "type"')
