@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from router.lorawan.errors import InvalidField, MalformedFrame
+from router.lorawan.errors import InvalidField, MalformedFrame, describe
 
 
 class Component(msgspec.Struct, frozen=True):
@@ -122,7 +122,7 @@ def encode_cayenne_lpp(values: Mapping[str, Any]) -> bytes:
     for name, channels in values.items():
         lpp_type = _BY_NAME.get(name)
         if lpp_type is None:
-            raise InvalidField("lpp_type", f"unknown name {name!r}; one of {', '.join(_BY_NAME)}")
+            raise InvalidField("lpp_type", f"unknown name {describe(name)}; one of {', '.join(_BY_NAME)}")
         if not isinstance(channels, Mapping):
             raise InvalidField("lpp_channel", f"{name} needs an object of channels")
         for channel, value in channels.items():
@@ -135,7 +135,7 @@ def encode_cayenne_lpp(values: Mapping[str, Any]) -> bytes:
 def _parse_channel(name: str, channel: object) -> int:
     text = str(channel)
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255):
-        raise InvalidField("lpp_channel", f"{name}: {channel!r} is no channel from 0 to 255")
+        raise InvalidField("lpp_channel", f"{name}: {describe(channel)} is no channel from 0 to 255")
     return int(text)
 
 
@@ -148,11 +148,13 @@ def _encode_value(lpp_type: LppType, value: object) -> bytes:
         if isinstance(part, bool) and lpp_type.size == 1:
             part = int(part)  # digital inputs and switches are written so
         if isinstance(part, bool) or not isinstance(part, int | float) or part != part:
-            raise InvalidField("lpp_value", f"{lpp_type.name}: {part!r} is no number")
+            raise InvalidField("lpp_value", f"{lpp_type.name}: {describe(part)} is no number")
         bits = 8 * component.size
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if component.is_signed else (0, (1 << bits) - 1)
         scaled = part * component.per_unit
         if not low - 0.5 <= scaled <= high + 0.5 or not low <= (raw := round(scaled)) <= high:
-            raise InvalidField("lpp_value", f"{lpp_type.name}: {part!r} does not fit into {bits} bits")
+            raise InvalidField(
+                "lpp_value", f"{lpp_type.name}: {describe(part)} does not fit into {bits} bits"
+            )
         data += raw.to_bytes(component.size, "big", signed=component.is_signed)
     return data

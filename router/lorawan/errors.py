@@ -16,3 +16,12 @@ class MalformedFrame(LorawanError):
 
 class InvalidField(LorawanError):
     """A value that a frame, command or key cannot carry; raised when building, never when parsing."""
+
+
+def describe(value: object) -> str:
+    """A foreign value for a message: short, one line, and safe however large or deep the value is."""
+    if isinstance(value, str):
+        return repr(value[:40])
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 64):
+        return repr(value)
+    return f"a value of type {type(value).__name__}"

@@ -13,11 +13,10 @@ import msgspec
 
 from router.lorawan.errors import InvalidField, MalformedFrame
 from router.lorawan.frames import encode_uint, require_bytes
+from router.lorawan.gwmp_fields import DataRateFields, JsonObject
 from router.lorawan.gwmp_values import (
     AntennaSignal,
     CrcStatus,
-    DataRateFields,
-    JsonObject,
     Rxpk,
     Stat,
     Txpk,

@@ -18,7 +18,8 @@ from router.lorawan.gwmp import (
     encode_datagram,
 )
 from router.lorawan.gwmp import decode_json as decode_gwmp_json
-from router.lorawan.gwmp_values import FSK, LORA, LR_FHSS, DataRateFields, encode_txpk, parse_txpk
+from router.lorawan.gwmp_fields import FSK, LORA, LR_FHSS, DataRateFields
+from router.lorawan.gwmp_values import encode_txpk, parse_txpk
 from tests.vectors.outcomes import Mismatch, Unsupported
 
 Fields = dict[str, Any]

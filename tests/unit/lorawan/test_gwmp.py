@@ -29,7 +29,8 @@ from router.lorawan.gwmp import (
     decode_header,
     encode_datagram,
 )
-from router.lorawan.gwmp_values import FSK, LORA, LR_FHSS, encode_txpk, format_datr, parse_datr
+from router.lorawan.gwmp_fields import FSK, LORA, LR_FHSS, format_datr, parse_datr
+from router.lorawan.gwmp_values import encode_txpk
 from tests.unit.lorawan import FUZZ
 
 EUI = bytes.fromhex("aa555a0000000101")
@@ -241,6 +242,27 @@ def test_a_bad_datagram_names_the_rule(datagram: bytes, rule: str) -> None:
     with pytest.raises(MalformedFrame) as caught:
         decode_datagram(datagram)
     assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize("name", [*RXPK, "rsig", "meta"])
+@pytest.mark.parametrize(
+    "bad", ["[" * 900 + "]" * 900, '"' + "x" * 60_000 + '"', "9" * 6000, '{"a":' * 300 + "1" + "}" * 300]
+)
+def test_deep_and_large_values_stay_out_of_messages(name: str, bad: str) -> None:
+    text = json.dumps({"rxpk": [RXPK | {name: "BAD"}]}).replace('"BAD"', bad)
+    try:
+        value = decode_datagram(push(text.encode()))
+    except MalformedFrame as error:
+        assert error.rule == "gwmp_json"
+        return
+    assert isinstance(value, PushData)
+    assert all(len(reason) < 200 for reason in value.rejected)
+    assert isinstance(decode_datagram(encode_datagram(value)), PushData)
+
+
+def test_meta_keeps_plain_values_only() -> None:
+    assert read_rxpk(meta={"a": "b", "n": 1, "deep": {"x": 1}, "list": [1]}).meta == {"a": "b", "n": 1}
+    assert len(read_rxpk(meta={str(number): number for number in range(100)}).meta) == 32
 
 
 @FUZZ
