@@ -9,14 +9,16 @@ import asyncio
 import contextlib
 import logging
 import random
+import struct
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any
 
 from firmware import link as frames
-from hotspot_host.board_link.requests import Requests
+from hardware.lora.airtime import compute_time_on_air_us
+from hotspot_host.board_link import messages
+from hotspot_host.board_link.inbox import Inbox
+from hotspot_host.board_link.requests import RETRY_S, Requests
 from hotspot_host.board_link.serial_port import Connect, Transport, make_serial_connect
 from hotspot_host.board_link.values import (
     BoardError,
@@ -45,14 +47,9 @@ _RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 #: the board's own hello timeout: a Ctrl-C before that is ignored, one to a healthy board that merely boots
 #: would cost its ring.
 _NUDGE_AFTER_S = 12.0
-#: Packets waiting for ``packets()``. When full, new ones are left with the board, which offers them again.
-_PACKET_QUEUE = 64
 _EVENT_QUEUE = 32
-_REMEMBERED_PACKETS = 512
-#: The longest transmission (SF12, 255 bytes, 4/8) takes 13.4 s; the board takes transmissions up to 120 s
-#: ahead.
-_LONGEST_AIR_S = 14.0
-_LONGEST_WAIT_S = 120.0 + _LONGEST_AIR_S
+#: The board refuses transmissions further ahead.
+_MOST_AHEAD_US = 120_000_000
 #: What MicroPython's REPL makes of it: leave raw mode, drop the line typed, restart main.py.
 _REPL_RESTART = b"\r\x02\x03\x03\x04"
 
@@ -67,17 +64,14 @@ class BoardLink:
         self._requests = Requests(self._send)
         self._console_line = bytearray()
         self._hello: Hello | None = None
-        self._speaking_boot_id = -1
         self._session = 0
         self._baud = frames.BASE_BAUD
         self._fast_baud = FAST_BAUD
         self._config: ReceiveConfig | None = None
         self._is_up = asyncio.Event()
         self._lost: asyncio.Future[str] | None = None
-        self._packets: asyncio.Queue[ReceivedPacket] = asyncio.Queue(_PACKET_QUEUE)
+        self._inbox = Inbox(self._send_acknowledge)
         self._events: asyncio.Queue[LinkEvent] = asyncio.Queue(_EVENT_QUEUE)
-        # Packets given out: False until the host has acknowledged them, then True until forgotten.
-        self._given: OrderedDict[int, bool] = OrderedDict()
         self._fix: TickFix | None = None
         self._problem = "not connected yet"
         self._task: asyncio.Task[None] | None = None
@@ -99,10 +93,12 @@ class BoardLink:
         if timeout_s == 0:
             return link
         try:
-            await asyncio.wait_for(link._is_up.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await link._is_up.wait()
         except TimeoutError:
+            problem = link._problem
             await link.close()
-            raise LinkDown(f"no board answers: {link._problem}") from None
+            raise LinkDown(f"no board answers: {problem}") from None
         return link
 
     async def close(self) -> None:
@@ -142,23 +138,16 @@ class BoardLink:
         remembered.
         """
         self._config = config
+        self._check_up()
         await self._push(config)
 
     async def listen(self, window: ListenWindow) -> None:
         """Have the board listen elsewhere for a while. ``RequestRefused``: too_late, too_early, collision,
         invalid.
         """
-        payload = frames.pack_listen(
-            window.start_tick & 0xFFFFFFFF,
-            window.duration_us,
-            window.frequency_hz,
-            window.bandwidth_hz,
-            window.spreading_factor,
-            window.coding_rate,
-            window.sync_word,
-            frames.INVERT_IQ if window.invert_iq else 0,
-        )
-        self._check_result(await self._ask(frames.LISTEN, payload), f"listen window {window}")
+        self._check_up()
+        answer = await self._requests.ask(frames.LISTEN, messages.pack_window(window))
+        messages.check_result(answer, f"listen window {window}")
 
     async def transmit(self, request: TransmitRequest) -> TransmitResult:
         """Transmit; returns when it is over. ``TransmitRefused`` says why not; ``LinkDown``: unknown
@@ -166,43 +155,27 @@ class BoardLink:
         """
         if not 1 <= len(request.payload) <= frames.MAX_RADIO_PAYLOAD:
             raise TransmitRefused("invalid", f"{len(request.payload)} bytes to send; a frame has 1 to 255")
-        flags = frames.NOW if request.tick is None else 0
-        flags |= frames.INVERT_IQ if request.invert_iq else 0
-        flags |= frames.WITH_CRC if request.crc else 0
-        payload = frames.pack_transmit(
-            flags,
-            random.getrandbits(32) if request.tick is None else request.tick & 0xFFFFFFFF,
-            request.frequency_hz,
-            request.bandwidth_hz,
-            request.spreading_factor,
-            request.coding_rate,
-            request.sync_word,
-            request.power_dbm,
-            request.preamble_symbols,
-            request.payload,
-        )
+        try:
+            answer_within_s = self._compute_answer_time_s(request)
+            payload = messages.pack_transmit(request)
+        except (ValueError, struct.error) as error:
+            raise TransmitRefused("invalid", f"{request} can't be transmitted: {error}") from None
         self._check_up()
-        answer = await self._requests.ask_slowly(
-            frames.TRANSMIT, payload, self._compute_answer_time_s(request.tick)
-        )
-        if len(answer) == 1:  # a board without TRANSMIT, or one that couldn't read it
-            raise TransmitRefused("invalid", f"the board can't read {request}")
-        result, tick = _read(frames.unpack_transmit_answer, answer)
-        if result != frames.OK:
-            reason = _get_result_name(result)
-            raise TransmitRefused(reason, f"the board refused to transmit at tick {request.tick}: {reason}")
-        return TransmitResult(tick)
+        answer = await self._requests.ask_slowly(frames.TRANSMIT, payload, answer_within_s)
+        return messages.read_transmit_answer(answer, request)
 
     async def tick_now(self) -> TickFix:
         """The board's tick against this host's monotonic clock: the quickest of three exchanges."""
+        self._check_up()
+        return await self._fix_tick()
+
+    async def _fix_tick(self) -> TickFix:
         best: TickFix | None = None
         for _ in range(3):
             before = time.monotonic_ns() // 1000
-            answer = await self._ask(frames.TIME)
+            answer = await self._requests.ask(frames.TIME)
             after = time.monotonic_ns() // 1000
-            fix = TickFix(
-                _read(frames.unpack_number, answer), (before + after) // 2, (after - before + 1) // 2
-            )
+            fix = TickFix(messages.read_tick(answer), (before + after) // 2, (after - before + 1) // 2)
             if best is None or fix.error_us < best.error_us:
                 best = fix
         assert best is not None
@@ -211,27 +184,25 @@ class BoardLink:
 
     async def status(self) -> BoardStatus:
         """The board's counters."""
-        values = _read(frames.unpack_status, await self._ask(frames.STATUS))
-        return BoardStatus(*values)
+        self._check_up()
+        return messages.read_status(await self._requests.ask(frames.STATUS))
 
     async def reboot(self) -> None:
         """Restart the board; the link goes down and comes up again by itself. Its ring of packets is lost."""
-        self._check_result(await self._ask(frames.REBOOT), "reboot")
+        self._check_up()
+        messages.check_result(await self._requests.ask(frames.REBOOT), "reboot")
         self._process_lost("the board is rebooting")
 
     async def packets(self) -> AsyncIterator[ReceivedPacket]:
         """Packets from the air as they come, for one consumer. Acknowledge each once it is safe."""
         while True:
-            yield await self._packets.get()
+            yield await self._inbox.get()
 
     async def acknowledge(self, packet_id: int) -> None:
         """The packet is safe: the board forgets it. While down it is remembered for when the board offers
         it again.
         """
-        self._given[packet_id] = True
-        self._given.move_to_end(packet_id)
-        if self.is_up and self._hello is not None and packet_id >> 32 == self._hello.boot_id:
-            self._send_acknowledge(packet_id)
+        self._inbox.acknowledge(packet_id)
 
     async def events(self) -> AsyncIterator[LinkEvent]:
         """Changes of the link, for one consumer; of those not fetched, the oldest are dropped beyond 32."""
@@ -264,6 +235,7 @@ class BoardLink:
 
     def _disconnect(self, text: str) -> None:
         self._problem = text
+        self._inbox.boot_id = -1
         if self._transport is not None:
             self._transport.close()
             self._transport = None
@@ -305,25 +277,26 @@ class BoardLink:
         rebooted = self._hello is not None and self._hello.boot_id != hello.boot_id
         self._hello = hello
         self._fix = None
-        self._is_up.set()
-        try:
-            if self._config is not None:
+        if self._config is not None:
+            try:
                 await self._push(self._config)
-            await self.tick_now()
-        except BaseException:
-            self._is_up.clear()
-            raise
+            except RequestRefused as error:
+                # A radio that fails is no reason to lose the link that says so; the board keeps the config
+                # for later.
+                _LOGGER.warning("%s", error)
+        await self._fix_tick()
         text = f"{hello.board} with {hello.radio}, firmware {hello.firmware_version}"
         _LOGGER.info("board link up: %s", text)
         self._problem = ""
+        self._is_up.set()
         self._tell(LinkEvent(True, text, rebooted))
 
     async def _stay(self) -> None:
         """Keep the board awake with hellos; raise when the link is lost or the board has rebooted."""
         assert self._lost is not None and self._hello is not None
         while True:
-            with contextlib.suppress(TimeoutError):
-                raise LinkDown(await asyncio.wait_for(asyncio.shield(self._lost), _KEEPALIVE_S))
+            await asyncio.wait((self._lost,), timeout=_KEEPALIVE_S)
+            self._check_lost()
             hello = await self._exchange_hello(tries=5)
             if hello.boot_id != self._hello.boot_id:
                 raise LinkDown("the board has rebooted")
@@ -332,34 +305,11 @@ class BoardLink:
     async def _exchange_hello(self, tries: int = 1) -> Hello:
         payload = frames.pack_hello(frames.VERSION, self._session, self._fast_baud)
         answer = await self._requests.ask(frames.HELLO, payload, tries)
-        if answer[0] != frames.VERSION:
-            raise BoardError(
-                f"the board speaks link version {answer[0]}, this host {frames.VERSION}: "
-                "update the older of the two"
-            )
-        values = _read(frames.unpack_hello_answer, answer)
-        _, version, boot_id, tick_bits, capabilities, ring_slots, radio_ok, board, radio = values
-        return Hello(
-            firmware_version=".".join(map(str, version)),
-            board=board.decode("utf-8", "replace"),
-            radio=radio.decode("utf-8", "replace"),
-            radio_ok=bool(radio_ok),
-            capabilities=capabilities,
-            boot_id=boot_id,
-            tick_width_bits=tick_bits,
-            ring_slots=ring_slots,
-        )
+        return messages.read_hello(answer)
 
     async def _push(self, config: ReceiveConfig) -> None:
-        payload = frames.pack_configure(
-            config.frequency_hz,
-            config.bandwidth_hz,
-            config.spreading_factor,
-            config.coding_rate,
-            config.sync_word,
-            frames.INVERT_IQ if config.invert_iq else 0,
-        )
-        self._check_result(await self._ask(frames.CONFIGURE, payload), f"{config}")
+        answer = await self._requests.ask(frames.CONFIGURE, messages.pack_config(config))
+        messages.check_result(answer, f"{config}")
 
     def _set_baud(self, baud: int) -> None:
         if baud != self._baud and self._transport is not None:
@@ -381,24 +331,19 @@ class BoardLink:
         if not self.is_up:
             raise LinkDown(f"board link down: {self._problem}")
 
-    async def _ask(self, frame_type: int, payload: bytes = b"") -> bytes:
-        self._check_up()
-        return await self._requests.ask(frame_type, payload)
-
-    def _check_result(self, answer: bytes, what: str) -> None:
-        result = _read(frames.unpack_result, answer)
-        if result != frames.OK:
-            reason = _get_result_name(result)
-            raise RequestRefused(reason, f"the board refused {what}: {reason}")
-
-    def _compute_answer_time_s(self, tick: int | None) -> float:
-        if tick is None:
-            return _LONGEST_AIR_S
-        if self._fix is None:
-            return _LONGEST_WAIT_S
-        now = self._fix.tick + time.monotonic_ns() // 1000 - self._fix.host_monotonic_us
-        ahead_us = (tick - now + 2**31) % 2**32 - 2**31
-        return min(max(ahead_us / 1e6, 0.0) + _LONGEST_AIR_S, _LONGEST_WAIT_S)
+    def _compute_answer_time_s(self, request: TransmitRequest) -> float:
+        ahead_us = 0
+        if request.tick is not None and self._fix is not None:
+            now = self._fix.tick + time.monotonic_ns() // 1000 - self._fix.host_monotonic_us
+            ahead_us = max((request.tick - now + 2**31) % 2**32 - 2**31, 0)
+        air_us = compute_time_on_air_us(
+            len(request.payload),
+            request.spreading_factor,
+            request.bandwidth_hz,
+            request.coding_rate,
+            request.preamble_symbols,
+        )
+        return (min(ahead_us, _MOST_AHEAD_US) + air_us) / 1e6 + RETRY_S
 
     def _send(self, data: bytes) -> None:
         if self._transport is not None:
@@ -419,50 +364,14 @@ class BoardLink:
         if frame_type == frames.HELLO + frames.ANSWER:
             # At once, not when whoever asked wakes up: packets of another boot may follow in the same breath.
             with contextlib.suppress(frames.LinkError):
-                self._speaking_boot_id = frames.unpack_hello_answer(payload, 0, len(payload))[2]
+                self._inbox.boot_id = frames.unpack_hello_answer(payload, 0, len(payload))[2]
         if frame_type == frames.PACKET:
-            self._process_packet(payload)
+            self._inbox.process(payload)
         elif not self._requests.process_frame(frame_type, sequence, payload):
             _LOGGER.debug("frame %#04x answers nothing that is asked", frame_type)
 
-    def _process_packet(self, payload: bytes) -> None:
-        try:
-            values = frames.unpack_packet(payload, 0, len(payload))
-        except frames.LinkError as error:
-            _LOGGER.warning("packet of the board is unreadable: %s", error)
-            return
-        if self._hello is None or not self.is_up or self._hello.boot_id != self._speaking_boot_id:
-            return  # not linked to this boot yet; the board offers it again
-        number, tick, frequency, bandwidth, sf, coding_rate, flags, rssi, snr_x4, error_hz, data = values
-        packet_id = self._hello.boot_id << 32 | number
-        if packet_id in self._given:
-            if self._given[packet_id]:
-                self._send_acknowledge(packet_id)
-            return
-        if self._packets.full():
-            return
-        self._given[packet_id] = False
-        if len(self._given) > _REMEMBERED_PACKETS:
-            self._given.popitem(last=False)
-        self._packets.put_nowait(
-            ReceivedPacket(
-                packet_id=packet_id,
-                tick=tick,
-                frequency_hz=frequency,
-                spreading_factor=sf,
-                bandwidth_hz=bandwidth,
-                coding_rate=coding_rate,
-                rssi_dbm=rssi,
-                snr_db_x4=snr_x4,
-                frequency_error_hz=error_hz,
-                crc_ok=bool(flags & frames.CRC_OK),
-                has_crc=bool(flags & frames.WITH_CRC),
-                payload=data,
-            )
-        )
-
-    def _send_acknowledge(self, packet_id: int) -> None:
-        self._send(frames.encode(frames.ACKNOWLEDGE, 0, frames.pack_number(packet_id & 0xFFFFFFFF)))
+    def _send_acknowledge(self, number: int) -> None:
+        self._send(frames.encode(frames.ACKNOWLEDGE, 0, frames.pack_number(number)))
 
     def _process_text(self, byte: int) -> None:
         if byte in b"\r\n" or len(self._console_line) >= 200:
@@ -472,13 +381,3 @@ class BoardLink:
         else:
             self._console_line.append(byte)
 
-
-def _read(unpack: Callable[[bytes, int, int], Any], payload: bytes) -> Any:
-    try:
-        return unpack(payload, 0, len(payload))
-    except frames.LinkError as error:
-        raise BoardError(f"the board's answer is unreadable: {error}") from None
-
-
-def _get_result_name(result: int) -> str:
-    return frames.RESULT_NAMES[result] if result < len(frames.RESULT_NAMES) else f"result {result}"

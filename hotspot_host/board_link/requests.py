@@ -3,7 +3,6 @@ goes.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -57,8 +56,7 @@ class Requests:
             async with self._window:
                 await self._repeat(key, payload, pending.receipt, TRIES)
             # The answer itself may be lost: once it is overdue, asking again brings it again.
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(asyncio.shield(pending.answer), answer_within_s)
+            await asyncio.wait((pending.answer,), timeout=answer_within_s)
             return await self._repeat(key, payload, pending.answer, TRIES)
         finally:
             del self._pending[key]
@@ -101,6 +99,8 @@ class Requests:
         for _ in range(tries):
             if not future.done():
                 self._send(frame)
-            with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(asyncio.shield(future), RETRY_S)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the result.
+                await asyncio.wait((future,), timeout=RETRY_S)
+            if future.done():
+                return future.result()
         raise LinkDown(f"the board did not answer request {key[0]:#04x} in {tries * RETRY_S:g} s")
