@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Router, delete, get, post
 from litestar.exceptions import ClientException, NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from router.applications.chirpstack_json import CommandError
 from router.applications.commands import CommandDesk
@@ -36,7 +36,7 @@ from router.store.events import list_events
 from router.store.queue import clear_items, list_items
 from router.traffic.desk import Desk
 
-Limit = Annotated[int, Parameter(ge=1, le=1000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
@@ -59,7 +59,7 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         return [view(device) for device in list_devices(database.read())]
 
     @post("/devices", summary="Add a device (OTAA or ABP)")
-    async def add(data: DeviceRequest) -> dict[str, Any]:
+    async def add(data: JSONBody[DeviceRequest]) -> dict[str, Any]:
         device, session = read_device(data, desk.now_ms(), desk.settings.rx1_delay_s)
         with database.transaction("router.device") as tx:
             if not add_device(tx, device):
@@ -73,11 +73,11 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         return view(device)
 
     @get("/devices/{dev_eui:str}", summary="One device")
-    async def device(dev_eui: str) -> dict[str, Any]:
+    async def device(dev_eui: FromPath[str]) -> dict[str, Any]:
         return view(find(database.read(), dev_eui))
 
     @delete("/devices/{dev_eui:str}", summary="Remove a device with its sessions and queue")
-    async def remove(dev_eui: str) -> None:
+    async def remove(dev_eui: FromPath[str]) -> None:
         with database.transaction("router.device_removed") as tx:
             device = find(tx, dev_eui)
             remove_device(tx, device.dev_eui)
@@ -85,7 +85,7 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         desk.live.publish("devices")
 
     @post("/devices/{dev_eui:str}/activation", summary="Set session keys by hand (ABP)")
-    async def activate(dev_eui: str, data: ActivationRequest) -> dict[str, Any]:
+    async def activate(dev_eui: FromPath[str], data: JSONBody[ActivationRequest]) -> dict[str, Any]:
         with database.transaction("router.activation") as tx:
             device = find(tx, dev_eui)
             add_session(tx, read_activation(data, device.dev_eui, desk.now_ms(), 1))
@@ -94,7 +94,9 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         return view(find(database.read(), dev_eui))
 
     @get("/devices/{dev_eui:str}/events", summary="Events after a cursor; without one the newest")
-    async def events(dev_eui: str, after: int = -1, limit: Limit = 50, kind: str = "") -> dict[str, Any]:
+    async def events(
+        dev_eui: FromPath[str], after: FromQuery[int] = -1, limit: Limit = 50, kind: FromQuery[str] = ""
+    ) -> dict[str, Any]:
         found = find(database.read(), dev_eui)
         listed = list_events(database.read(), found.dev_eui, after, limit, kind)
         return {
@@ -103,12 +105,12 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         }
 
     @get("/devices/{dev_eui:str}/queue", summary="Downlinks that wait or are under way")
-    async def queue(dev_eui: str) -> list[dict[str, Any]]:
+    async def queue(dev_eui: FromPath[str]) -> list[dict[str, Any]]:
         found = find(database.read(), dev_eui)
         return [views.view_item(item) for item in list_items(database.read(), found.dev_eui)]
 
     @post("/devices/{dev_eui:str}/queue", summary="Queue a downlink")
-    async def enqueue(dev_eui: str, data: QueueRequest) -> dict[str, Any]:
+    async def enqueue(dev_eui: FromPath[str], data: JSONBody[QueueRequest]) -> dict[str, Any]:
         found = find(database.read(), dev_eui)
         item = read_queue_item(data, found.dev_eui)
         try:
@@ -118,7 +120,7 @@ def create_devices_router(desk: Desk, commands: CommandDesk) -> Router:
         return {"id": item.item_id, "is_new": is_new}
 
     @delete("/devices/{dev_eui:str}/queue", summary="Forget all waiting downlinks", status_code=200)
-    async def flush(dev_eui: str) -> dict[str, int]:
+    async def flush(dev_eui: FromPath[str]) -> dict[str, int]:
         with database.transaction("router.queue_flush") as tx:
             removed = clear_items(tx, find(tx, dev_eui).dev_eui, desk.now_ms())
         desk.live.publish("queue", dev_eui=dev_eui)

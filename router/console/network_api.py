@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import ServerSentEvent
 
 from router.console import views
@@ -19,7 +19,7 @@ from router.store.frames import count_frames, get_frame, list_frames, list_gatew
 from router.store.purchases import get_available, get_owed, get_spent, list_channels, list_totals
 from router.traffic.desk import Desk
 
-Limit = Annotated[int, Parameter(ge=1, le=1000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 KEEP_ALIVE_S = 15.0
 
 
@@ -28,7 +28,10 @@ def create_network_router(desk: Desk, get_status: Callable[[], dict[str, Any]]) 
 
     @get("/frames", summary="Every frame heard, of unknown devices too: after a cursor, or the newest")
     async def frames(
-        after: int = -1, limit: Limit = 100, dev_addr: str = "", dev_eui: str = ""
+        after: FromQuery[int] = -1,
+        limit: Limit = 100,
+        dev_addr: FromQuery[str] = "",
+        dev_eui: FromQuery[str] = "",
     ) -> dict[str, Any]:
         listed = list_frames(
             database.read(),
