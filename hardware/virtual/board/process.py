@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hardware.virtual.board.nonvolatile import NonvolatileError
 from hardware.virtual.board.scheduler import Scheduler
 from hardware.virtual.board.walk import WalkError, parse_walk
 from hardware.virtual.chip.sx1276 import Medium, Sx1276
+from hardware.virtual.ether.client import EtherClient
 from hardware.virtual.ether.emission import Emission
 from hardware.virtual.event_lines import EventLines
 from hardware.virtual.interpreter.build import InterpreterBuildError
@@ -22,6 +24,7 @@ from hardware.virtual.interpreter.build import InterpreterBuildError
 #: The guest's thread asks for the interpreter lock some thousand times a second; the timers must not wait 5
 #: ms for it.
 SWITCH_INTERVAL_S = 0.0005
+WALKER_ALTITUDE_M = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,17 +101,33 @@ def make_device(options: BoardOptions, scheduler: Scheduler, events: EventLines)
     files = collect_firmware(options.firmware) | {"board.json": board.to_firmware_json().encode()}
     options.flash.mkdir(parents=True, exist_ok=True)
     install(options.flash, files)
+    antenna: Medium = NoAntenna()
+    if options.ether is not None:
+        antenna = EtherClient(options.ether, options.name, scheduler, on_link=_make_link_line(events))
+    chip = make_chip(board, scheduler, antenna, events)
     device = Device(
         name=options.name,
         board=board,
         flash=options.flash,
         port_link=options.port_link,
         scheduler=scheduler,
-        chip=make_chip(board, scheduler, NoAntenna(), events),
+        chip=chip,
         signals=signals,
         events=events,
     )
-    if walk is not None:
-        with scheduler.lock:
-            Gps(scheduler, walk, device.receive_from_gps, lambda lat, lng: None)
+    with scheduler.lock:
+        if isinstance(antenna, EtherClient):
+            antenna.on_signal = chip.on_signal
+            antenna.start()
+        if walk is not None:
+            Gps(scheduler, walk, device.receive_from_gps, lambda lat, lng: _move(antenna, lat, lng))
     return device
+
+
+def _make_link_line(events: EventLines) -> Callable[[bool, str], None]:
+    return lambda is_up, text: events.say("ether_up" if is_up else "ether_down", text)
+
+
+def _move(antenna: Medium, lat: float, lng: float) -> None:
+    if isinstance(antenna, EtherClient):
+        antenna.set_position(lat, lng, WALKER_ALTITUDE_M)

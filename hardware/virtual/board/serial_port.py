@@ -39,7 +39,7 @@ class SerialPort:
         self._on_drained = on_drained
         self._on_overrun = on_overrun
         self._master, self._slave = os.openpty()
-        # Both raw; our own end of the slave stays open, else the master fails while no host has the port open.
+        # Both raw; our own end of the slave stays open, else the master fails while no host has it open.
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
