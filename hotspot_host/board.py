@@ -187,14 +187,18 @@ class BoardActor:
 
     async def _transmit(self, request: TransmitRequest) -> int:
         try:
-            return (await self._get_link().transmit(request)).tick_started
+            link = self._get_link()
+        except LinkDown as down:
+            raise RadioRefused("radio_failed", str(down)) from down
+        try:
+            return (await link.transmit(request)).tick_started
         except TransmitRefused as refused:
             match refused.reason:
                 case "too_late" | "too_early" | "collision" as reason:
                     raise RadioRefused(reason, str(refused)) from refused
             raise RadioRefused("radio_failed", str(refused)) from refused
         except LinkDown as down:
-            raise RadioRefused("radio_failed", str(down), maybe_sent=self.is_up) from down
+            raise RadioRefused("radio_failed", str(down), maybe_sent=True) from down
         except BoardError as error:
             raise RadioRefused("radio_failed", str(error)) from error
 

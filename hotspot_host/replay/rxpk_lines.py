@@ -25,10 +25,10 @@ def iterate_pushes(path: Path, gateway_eui: bytes) -> Iterator[Push]:
             push = decode_datagram(_HEAD + gateway_eui + line)
         except MalformedFrame as error:
             raise BadRecording(f"{path}, line {number}: {error}") from None
+        if isinstance(push, PushData) and push.rejected:
+            raise BadRecording(f"{path}, line {number}: {push.rejected[0]}")
         if not isinstance(push, PushData) or not push.rxpks:
             raise BadRecording(f"{path}, line {number}: no rxpk")
-        if push.rejected:
-            raise BadRecording(f"{path}, line {number}: {push.rejected[0]}")
         heard = parse_time(push.rxpks[0].time)
         first = first or heard
         heard_at_s = (heard - first).total_seconds() if heard and first else 0.0

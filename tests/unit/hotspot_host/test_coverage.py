@@ -15,6 +15,7 @@ from chain.client import ChainUnavailable
 from chain.coverage.beacon import build_beacon_phy_payload, compute_beacon_data
 from chain.coverage.reports import decode_report, encode_report, is_report_signed
 from chain.keys import Keypair
+from chain.wire import poc_lora_pb2
 from hardware.lora.duty_cycle import Transmission
 from hotspot_host.board import BoardActor
 from hotspot_host.clock import get_wall_ms, get_wall_us
@@ -200,7 +201,8 @@ async def test_reports_of_a_closed_round_are_given_up(parts: Parts) -> None:
     async with running_watch(parts) as (watch, node):
         node.refuse = [grpc.StatusCode.UNAVAILABLE] * 100
         watch.reports.add("witness", b"d", b"", 0)
-        watch.reports.add("witness", bytes(51), b"r", get_wall_ms() + 300)
+        report = poc_lora_pb2.lora_witness_report_req_v1(data=bytes(51)).SerializeToString()
+        watch.reports.add("witness", bytes(51), report, get_wall_ms() + 300)
         watch.sender.wake()
         await wait_for(lambda: "given up" in parts.said.getvalue())
         assert watch.reports.pending() == [] and node.witnesses == []
