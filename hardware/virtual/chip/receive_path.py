@@ -50,6 +50,7 @@ class ReceivePath:
         self._rx_done_late_us = rx_done_late_us
         self._grace_us = grace_us
         self._timer: Any = None
+        self._due_us = 0
         self._history: deque[Listening] = deque(maxlen=HISTORY_LIMIT)
         self._told: set[tuple[str, int]] = set()  # whose header was told
         self._busy_until_us = 0
@@ -71,6 +72,11 @@ class ReceivePath:
         listening, self.listening = self.listening, None
         if listening is not None:
             self._history.append(Listening(listening.start_us, listening.settings, listening.single, at_us))
+
+    def catch_up(self, now_us: int) -> None:
+        """Make happen what is due though its timer is late."""
+        if self._timer is not None and self._due_us <= now_us:
+            self._advance()
 
     def on_signal(self, signal: Signal) -> None:
         """A frame arrives, or one that is known has been cut off."""
@@ -114,6 +120,7 @@ class ReceivePath:
                 return
             due_us, happen = due
             if due_us > now_us:
+                self._due_us = due_us
                 self._timer = self._scheduler.call_at(due_us, self._advance)
                 return
             happen()

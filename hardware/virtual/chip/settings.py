@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardware.lora.airtime import is_low_data_rate
 from hardware.virtual.chip import registers as reg
 
-#: RegModemConfig1's bandwidth codes, hertz.
-BANDWIDTHS_HZ = (7_800, 10_400, 15_600, 20_800, 31_250, 41_700, 62_500, 125_000, 250_000, 500_000)
+#: RegModemConfig1's bandwidth codes, hertz: 500 kHz divided by powers of two, and two thirds of those.
+BANDWIDTHS_HZ = (7_812, 10_417, 15_625, 20_833, 31_250, 41_667, 62_500, 125_000, 250_000, 500_000)
 
 #: Boundary of the two front ends (LoRaMac-node's; the data sheet leaves a gap from 525 to 779 MHz).
 HIGH_BAND_FROM_HZ = 525_000_000
@@ -74,6 +74,18 @@ def read_settings(shared: Sequence[int], page: Sequence[int]) -> ModemSettings:
         tx_inverted=not invert_iq & 0x01,
         symbol_timeout=(config_2 & 3) << 8 | page[reg.SYMB_TIMEOUT_LSB],
     )
+
+
+def read_receive_settings(shared: Sequence[int], page: Sequence[int]) -> ModemSettings:
+    """The settings as the receiver has them.
+
+    Errata 2.3: below 62.5 kHz with a fixed intermediate frequency it hears one bandwidth below Frf.
+    """
+    settings = read_settings(shared, page)
+    is_fixed = not page[reg.DETECT_OPTIMIZE] & 0x80 and page[reg.IF_FREQ_1] in (0x44, 0x48)
+    if settings.bandwidth_hz >= 62_500 or not is_fixed or page[reg.IF_FREQ_2]:
+        return settings
+    return replace(settings, frequency_hz=settings.frequency_hz - settings.bandwidth_hz)
 
 
 def compute_power_cdbm(pa_config: int, pa_dac: int, amplifier: str) -> int:

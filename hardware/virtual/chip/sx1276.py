@@ -24,13 +24,13 @@ from hardware.virtual.chip.receiver import (
     compute_rssi_cdbm,
     is_channel_active,
 )
+from hardware.virtual.chip.register_file import RegisterFile
 from hardware.virtual.chip.settings import (
     HIGH_BAND_FROM_HZ,
     ModemSettings,
     compute_power_cdbm,
     find_faults,
     find_transmit_faults,
-    read_settings,
 )
 from hardware.virtual.ether.emission import Emission, Signal
 
@@ -131,7 +131,9 @@ class Sx1276:
         (zeros)."""
         if not self._selected or self._in_reset:
             return bytes(len(mosi))
-        if self._scheduler.now_us() < self._ready_at_us:
+        now_us = self._scheduler.now_us()
+        self._catch_up(now_us)
+        if now_us < self._ready_at_us:
             self._fault("SPI access within 5 ms after reset")
         miso = bytearray(len(mosi))
         for index, byte in enumerate(mosi):
@@ -150,53 +152,32 @@ class Sx1276:
         """Level of DIO0..DIO5."""
         return self._dio_levels[number]
 
-    # ---- what the registers hold ----------------------------------------------------------------------
+    # ---- registers ------------------------------------------------------------------------------------
 
     @property
-    def mode(self) -> int:
-        """RegOpMode's mode bits: 0 Sleep .. 7 CAD."""
-        return self._shared[reg.OP_MODE] & 7
-
-    @property
-    def is_lora(self) -> bool:
-        return bool(self._shared[reg.OP_MODE] & reg.LONG_RANGE_MODE)
+    def registers(self) -> RegisterFile:
+        """What the registers hold, for a test to look at."""
+        return self._registers
 
     @property
     def settings(self) -> ModemSettings:
-        return read_settings(self._shared, self._lora)
+        return self._registers.settings
 
     def _power_on(self) -> None:
-        self._shared = bytearray(128)
-        self._lora = bytearray(128)
-        self._fsk = bytearray(128)
-        for page, values in (
-            (self._shared, reg.SHARED_RESET),
-            (self._lora, reg.LORA_RESET),
-            (self._fsk, reg.FSK_RESET),
-        ):
-            for address, value in values.items():
-                page[address] = value
-        self._fifo = bytearray(256)
+        self._registers = RegisterFile()
         self._address = None
         self._writing = False
-        self._write_pointer = 0
         self._image_calibrated_at_us = 0
-
-    def _get_page(self, address: int) -> bytearray:
-        if address not in reg.PAGED:
-            return self._shared
-        exposes_fsk = not self.is_lora or self._shared[reg.OP_MODE] & reg.ACCESS_SHARED_REG
-        return self._fsk if exposes_fsk else self._lora
 
     def _read(self, address: int) -> int:
         if address == reg.FIFO:
             return self._access_fifo(None)
-        page = self._get_page(address)
+        page = self._registers.get_page(address)
         now_us = self._scheduler.now_us()
-        if page is self._fsk and address == reg.IMAGE_CAL:
+        if page is self._registers.fsk and address == reg.IMAGE_CAL:
             running = now_us < self._image_calibrated_at_us
             return page[address] & ~0x60 | (reg.IMAGE_CAL_RUNNING if running else 0)
-        if page is self._lora:
+        if page is self._registers.lora:
             if address == reg.RSSI_VALUE:
                 return self._read_rssi(now_us)
             if address == reg.RSSI_WIDEBAND:
@@ -209,41 +190,39 @@ class Sx1276:
         """Returns what MISO shows: the register's old value."""
         if address == reg.FIFO:
             return self._access_fifo(value)
-        page = self._get_page(address)
+        page = self._registers.get_page(address)
         old = page[address]
         if address == reg.OP_MODE:
             self._write_op_mode(value)
-        elif address == reg.VERSION or (page is self._lora and address in reg.READ_ONLY):
+        elif address == reg.VERSION or (page is self._registers.lora and address in reg.READ_ONLY):
             pass  # silicon ignores it as well
-        elif page is self._fsk and address == reg.IMAGE_CAL:
+        elif page is self._registers.fsk and address == reg.IMAGE_CAL:
             self._write_image_cal(value)
-        elif page is self._lora and address == reg.IRQ_FLAGS:
+        elif page is self._registers.lora and address == reg.IRQ_FLAGS:
             page[address] = old & ~value
         else:
-            if page is self._fsk and not self.is_lora and address in reg.LORA_ONLY:
+            if page is self._registers.fsk and not self._registers.is_lora and address in reg.LORA_ONLY:
                 self._fault(f"LoRa register 0x{address:02X} written in FSK mode: it hit the FSK page")
-            if page is self._lora and address in reg.SET_UP_IN_STANDBY and self.mode >= reg.FSTX:
-                self._fault(f"register 0x{address:02X} written in {reg.MODE_NAMES[self.mode]}")
+            if (
+                page is self._registers.lora
+                and address in reg.SET_UP_IN_STANDBY
+                and self._registers.mode >= reg.FSTX
+            ):
+                self._fault(f"register 0x{address:02X} written in {self._registers.mode_name}")
             page[address] = value
         self._update_dio(self._scheduler.now_us())
         return old
 
     def _access_fifo(self, value: int | None) -> int:
-        """The FIFO port: the pointer moves on with each byte, round the 256."""
-        if not self.is_lora:
+        if not self._registers.is_lora:
             self._fault("FIFO access in FSK mode: not modelled")
             return 0
-        if self.mode == reg.SLEEP:
+        if self._registers.mode == reg.SLEEP:
             self._fault("FIFO access in Sleep")
             return 0
-        pointer = self._lora[reg.FIFO_ADDR_PTR]
-        self._lora[reg.FIFO_ADDR_PTR] = (pointer + 1) & 0xFF
-        old = self._fifo[pointer]
-        if value is not None:
-            if self.mode != reg.STANDBY:
-                self._fault(f"FIFO written in {reg.MODE_NAMES[self.mode]}: it is filled in Standby")
-            self._fifo[pointer] = value
-        return old
+        if value is not None and self._registers.mode != reg.STANDBY:
+            self._fault(f"FIFO written in {self._registers.mode_name}: it is filled in Standby")
+        return self._registers.exchange_fifo(value)
 
     def _read_rssi(self, now_us: int) -> int:
         listening = self._receive_path.listening
@@ -254,7 +233,7 @@ class Sx1276:
         return _clip_byte((rssi_cdbm + _get_rssi_offset_cdbm(settings)) // 100)
 
     def _read_modem_stat(self, now_us: int) -> int:
-        kept = self._lora[reg.MODEM_STAT] & 0xE0
+        kept = self._registers.lora[reg.MODEM_STAT] & 0xE0
         listening = self._receive_path.listening
         if listening is None:
             return kept | 0x10
@@ -267,17 +246,17 @@ class Sx1276:
 
     def _write_image_cal(self, value: int) -> None:
         if value & reg.IMAGE_CAL_START:
-            if self.is_lora or self.mode != reg.STANDBY:
+            if self._registers.is_lora or self._registers.mode != reg.STANDBY:
                 self._fault("ImageCalStart outside FSK Standby")
             else:
                 self._image_calibrated_at_us = self._scheduler.now_us() + IMAGE_CALIBRATION_US
-        self._fsk[reg.IMAGE_CAL] = value & ~(reg.IMAGE_CAL_START | reg.IMAGE_CAL_RUNNING)
+        self._registers.fsk[reg.IMAGE_CAL] = value & ~(reg.IMAGE_CAL_START | reg.IMAGE_CAL_RUNNING)
 
     # ---- modes ----------------------------------------------------------------------------------------
 
     def _write_op_mode(self, value: int) -> None:
         now_us = self._scheduler.now_us()
-        old = self._shared[reg.OP_MODE]
+        old = self._registers.shared[reg.OP_MODE]
         if (value ^ old) & reg.LONG_RANGE_MODE and old & 7 != reg.SLEEP:
             self._fault(
                 f"LongRangeMode changed in {reg.MODE_NAMES[old & 7]}: it changes in Sleep only, the bit stays"
@@ -286,14 +265,14 @@ class Sx1276:
         mode = value & 7
         # A running receiver or transmitter isn't started again by writing its mode once more.
         if mode == old & 7 and not (value ^ old) & reg.LONG_RANGE_MODE:
-            self._shared[reg.OP_MODE] = value
+            self._registers.shared[reg.OP_MODE] = value
             return
         self._stop_modem(now_us)
-        self._shared[reg.OP_MODE] = value
+        self._registers.shared[reg.OP_MODE] = value
         start_us = now_us + (OSCILLATOR_START_US if old & 7 == reg.SLEEP else 0)
         if mode == reg.SLEEP:
-            self._fifo = bytearray(256)
-            self._clear_counters()
+            self._registers.fifo = bytearray(256)
+            self._registers.clear_counters()
         elif not value & reg.LONG_RANGE_MODE:
             if mode > reg.STANDBY:
                 self._fault(f"FSK mode {mode}: not modelled")
@@ -304,14 +283,29 @@ class Sx1276:
         elif mode == reg.CAD:
             self._start_detection(start_us)
 
-    def _set_mode(self, mode: int) -> None:
-        """The chip's own change of mode, at the end of TX, RXSINGLE and CAD."""
-        self._shared[reg.OP_MODE] = self._shared[reg.OP_MODE] & ~7 | mode
+    def _set_timer(self, at_us: int, finish: Callable[[], None]) -> None:
+        self._finish = finish
+        self._finish_at_us = at_us
+        self._timer = self._scheduler.call_at(at_us, self._run_timer)
 
-    def _stop_modem(self, now_us: int) -> None:
+    def _run_timer(self) -> None:
+        self._timer = None
+        self._finish()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._scheduler.cancel(self._timer)
             self._timer = None
+
+    def _catch_up(self, now_us: int) -> None:
+        """Make happen what is due though its timer is late: silicon's driver never reads an old state."""
+        if self._timer is not None and self._finish_at_us <= now_us:
+            self._cancel_timer()
+            self._finish()
+        self._receive_path.catch_up(now_us)
+
+    def _stop_modem(self, now_us: int) -> None:
+        self._cancel_timer()
         self._receive_path.stop(now_us)
         if self._emission is not None:
             emission, self._emission = self._emission, None
@@ -319,19 +313,11 @@ class Sx1276:
                 self._medium.cut(emission.emission_id, now_us)
 
     def _raise_flags(self, flags: int, at_us: int) -> None:
-        self._lora[reg.IRQ_FLAGS] |= flags
+        self._registers.lora[reg.IRQ_FLAGS] |= flags
         self._update_dio(at_us)
 
     def _update_dio(self, at_us: int) -> None:
-        mapping = self._shared[reg.DIO_MAPPING_1] << 8 | self._shared[reg.DIO_MAPPING_2]
-        active = self._lora[reg.IRQ_FLAGS] & ~self._lora[reg.IRQ_FLAGS_MASK] if self.is_lora else 0
-        mode = self.mode
-        levels = [int(bool(active & reg.DIO_FLAGS[n][mapping >> 14 - 2 * n & 3])) for n in range(4)]
-        is_locked = mode >= reg.FSTX
-        dio4, dio5 = mapping >> 6 & 3, mapping >> 4 & 3
-        levels.append(int(bool(active & reg.CAD_DETECTED)) if dio4 == 0 else int(is_locked and dio4 != 3))
-        levels.append(int(dio5 == 0 and self.is_lora and mode != reg.SLEEP and not self._in_reset))
-        for number, level in enumerate(levels):
+        for number, level in enumerate(self._registers.compute_dio_levels()):
             if level != self._dio_levels[number]:
                 self._dio_levels[number] = level
                 if self.on_dio is not None:
@@ -342,11 +328,9 @@ class Sx1276:
     def _start_transmitter(self, start_us: int) -> None:
         settings = self.settings
         self._find_faults(settings, transmitting=True)
-        length = settings.payload_length
-        if length == 0:
-            self._set_mode(reg.STANDBY)
+        if settings.payload_length == 0:
+            self._registers.mode = reg.STANDBY
             return
-        base = self._lora[reg.FIFO_TX_BASE_ADDR]
         self._emission_id += 1
         self._emission = Emission(
             emission_id=self._emission_id,
@@ -362,17 +346,17 @@ class Sx1276:
             crc=settings.crc,
             low_data_rate=settings.low_data_rate,
             power_cdbm=compute_power_cdbm(
-                self._shared[reg.PA_CONFIG], self._shared[reg.PA_DAC], self._amplifier
+                self._registers.shared[reg.PA_CONFIG], self._registers.shared[reg.PA_DAC], self._amplifier
             ),
-            payload=bytes(self._fifo[(base + offset) & 0xFF] for offset in range(length)),
+            payload=self._registers.get_transmit_payload(),
         )
         self._medium.transmit(self._emission)
-        self._timer = self._scheduler.call_at(self._emission.end_us, self._finish_transmission)
+        self._set_timer(self._emission.end_us, self._finish_transmission)
 
     def _finish_transmission(self) -> None:
-        emission, self._emission, self._timer = self._emission, None, None
+        emission, self._emission = self._emission, None
         if emission is not None:
-            self._set_mode(reg.STANDBY)
+            self._registers.mode = reg.STANDBY
             self._raise_flags(reg.TX_DONE, emission.end_us)
 
     # ---- receiver -------------------------------------------------------------------------------------
@@ -387,20 +371,22 @@ class Sx1276:
         return self._receive_path.late_signals
 
     def _start_receiver(self, start_us: int, *, single: bool) -> None:
-        settings = self.settings
+        settings = self._registers.receive_settings
         self._find_faults(settings, transmitting=False)
         if single and settings.symbol_timeout < 4:
             self._fault(f"SymbTimeout of {settings.symbol_timeout} symbols: 4 at least")
-        self._clear_counters()
-        self._write_pointer = self._lora[reg.FIFO_RX_BASE_ADDR]
+        self._registers.clear_counters()
+        self._registers.write_pointer = self._registers.lora[reg.FIFO_RX_BASE_ADDR]
         self._receive_path.start(start_us + RX_START_US, settings, single=single)
 
     def on_header(self, reception: Reception) -> None:
         """The receive path's: a header was valid."""
         emission = reception.signal.emission
-        self._count_up(reg.RX_HEADER_CNT_MSB)
-        self._lora[reg.MODEM_STAT] = emission.coding_rate - 4 << 5 | 0x10
-        self._lora[reg.HOP_CHANNEL] = self._lora[reg.HOP_CHANNEL] & ~0x40 | (0x40 if emission.crc else 0)
+        self._registers.count_up(reg.RX_HEADER_CNT_MSB)
+        self._registers.lora[reg.MODEM_STAT] = emission.coding_rate - 4 << 5 | 0x10
+        self._registers.lora[reg.HOP_CHANNEL] = self._registers.lora[reg.HOP_CHANNEL] & ~0x40 | (
+            0x40 if emission.crc else 0
+        )
         self._raise_flags(reg.VALID_HEADER, reception.header_us)
 
     def on_packet(self, reception: Reception, listening: Listening, at_us: int) -> None:
@@ -411,31 +397,25 @@ class Sx1276:
             payload = payload[: settings.payload_length].ljust(settings.payload_length, b"\0")
         if not reception.payload_ok:
             payload = _garble(payload, signal)
-        page = self._lora
-        page[reg.FIFO_RX_CURRENT_ADDR] = self._write_pointer
-        for byte in payload:
-            self._fifo[self._write_pointer] = byte
-            self._write_pointer = (self._write_pointer + 1) & 0xFF
-        page[reg.RX_NB_BYTES] = len(payload)
-        page[reg.FIFO_RX_BYTE_ADDR] = (self._write_pointer - 1) & 0xFF
+        self._registers.put_packet(payload)
         self._write_quality(reception, settings)
         has_crc = signal.emission.crc if settings.explicit_header else settings.crc
         flags = reg.RX_DONE
         if has_crc and not reception.payload_ok:
             flags |= reg.PAYLOAD_CRC_ERROR
         else:
-            self._count_up(reg.RX_PACKET_CNT_MSB)
+            self._registers.count_up(reg.RX_PACKET_CNT_MSB)
         if listening.single:
-            self._set_mode(reg.STANDBY)
+            self._registers.mode = reg.STANDBY
         self._raise_flags(flags, at_us)
 
     def on_timeout(self, at_us: int) -> None:
         """The receive path's: RXSINGLE heard no preamble in time."""
-        self._set_mode(reg.STANDBY)
+        self._registers.mode = reg.STANDBY
         self._raise_flags(reg.RX_TIMEOUT, at_us)
 
     def _write_quality(self, reception: Reception, settings: ModemSettings) -> None:
-        page = self._lora
+        page = self._registers.lora
         page[reg.PKT_SNR_VALUE] = max(-128, min(127, reception.snr_cdb * 4 // 100)) & 0xFF
         over_cdb = reception.signal.rssi_cdbm + _get_rssi_offset_cdbm(settings)
         if reception.snr_cdb >= 0:
@@ -450,27 +430,24 @@ class Sx1276:
     # ---- channel activity detection -------------------------------------------------------------------
 
     def _start_detection(self, start_us: int) -> None:
-        settings = self.settings
+        settings = self._registers.receive_settings
         self._find_faults(settings, transmitting=False)
         symbols = 1 << settings.spreading_factor
         heard_us = start_us + (symbols + 32) * 1_000_000 // settings.bandwidth_hz
         done_us = heard_us + symbols * 900_000 // settings.bandwidth_hz
-        self._timer = self._scheduler.call_at(
-            done_us, lambda: self._finish_detection(settings, start_us, heard_us, done_us)
-        )
+        self._set_timer(done_us, lambda: self._finish_detection(settings, start_us, heard_us, done_us))
 
     def _finish_detection(self, settings: ModemSettings, from_us: int, to_us: int, done_us: int) -> None:
-        self._timer = None
         is_active = is_channel_active(settings, self._receive_path.signals, from_us, to_us)
-        self._set_mode(reg.STANDBY)
+        self._registers.mode = reg.STANDBY
         self._raise_flags(reg.CAD_DONE | (reg.CAD_DETECTED if is_active else 0), done_us)
 
     # ---- small things ---------------------------------------------------------------------------------
 
     def _find_faults(self, settings: ModemSettings, *, transmitting: bool) -> None:
-        faults = find_faults(self._shared, self._lora, transmitting)
+        faults = find_faults(self._registers.shared, self._registers.lora, transmitting)
         if transmitting:
-            faults += find_transmit_faults(self._shared, self._lora, self._amplifier)
+            faults += find_transmit_faults(self._registers.shared, self._registers.lora, self._amplifier)
         if not self._low_hz <= settings.frequency_hz <= self._high_hz:
             faults.append(
                 f"{settings.frequency_hz} Hz lies outside of the module's {self._low_hz}..{self._high_hz} Hz"
@@ -484,13 +461,6 @@ class Sx1276:
             self.faults.append(text)
         if self.on_fault is not None:
             self.on_fault(text)
-
-    def _clear_counters(self) -> None:
-        self._lora[reg.RX_HEADER_CNT_MSB : reg.RX_PACKET_CNT_LSB + 1] = bytes(4)
-
-    def _count_up(self, address: int) -> None:
-        count = (int.from_bytes(self._lora[address : address + 2], "big") + 1) & 0xFFFF
-        self._lora[address : address + 2] = count.to_bytes(2, "big")
 
 
 def _get_rssi_offset_cdbm(settings: ModemSettings) -> int:

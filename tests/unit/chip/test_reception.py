@@ -440,3 +440,33 @@ def test_a_day_of_packets_keeps_memory_bounded() -> None:
     path = other.chip._receive_path
     assert len(path.signals) <= 256
     assert len(path._told) <= 512
+
+
+def test_a_late_timer_is_made_up_for_by_the_next_access() -> None:
+    """The board's timers run late at times; what a driver then reads is what silicon would show."""
+    scheduler, air, one, other = make_pair()
+    other.receive()
+    one.transmit(b"hello")
+    end_us = air.emissions[0][1].end_us
+    scheduler.run_until(end_us - 1)
+    scheduler._now_us = end_us + 5_000  # no timer has run
+    assert (one.read(0x01), one.get_flags()) == (0x81, 0x08)
+    assert other.get_packet() == b"hello"
+    assert (0, 1, end_us) in one.edges and (0, 1, end_us) in other.edges
+
+
+def test_narrow_bands_are_received_as_the_errata_say() -> None:
+    """Below 62.5 kHz with a fixed IF the receiver is tuned one bandwidth higher than the sender."""
+    for shift_hz, heard in ((20_833, True), (0, False)):
+        scheduler, _, one, other = make_pair()
+        for driver in (one, other):
+            driver.begin(bandwidth_code=3)
+            driver.write(0x31, 0x43)
+            driver.write(0x2F, 0x44, 0x00)
+        frf = (868_099_976 + shift_hz) * 16_384 // 1_000_000
+        other.write(0x06, frf >> 16, frf >> 8 & 0xFF, frf & 0xFF)
+        other.receive()
+        one.transmit(b"narrow")
+        scheduler.run_for(1_000_000)
+        assert bool(other.get_flags() & 0x40) == heard
+        assert one.chip.faults == other.chip.faults == []
