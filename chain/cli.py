@@ -162,7 +162,7 @@ def rewards_command(
         (
             str(reward["epoch"]),
             compute_animal_name(reward["hotspot"]),
-            reward["kind"],
+            reward["reward"],
             format_hxt(reward["hxt"]),
         )
         for reward in rewards

@@ -173,7 +173,7 @@ def _pay_pool(
                     "hotspot": hotspot,
                     "owner": row.owner,
                     "epoch": epoch,
-                    "kind": kind,
+                    "reward": kind,
                     "hxt": hxt,
                     "why": derivation,
                 },

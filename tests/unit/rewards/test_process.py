@@ -26,7 +26,7 @@ def get_rewards(events: list[Event], kind: str) -> dict[bytes, dict[str, Any]]:
     return {
         event.fields["hotspot"]: event.fields
         for event in events
-        if event.kind == "reward_paid" and event.fields["kind"] == kind
+        if event.kind == "reward_paid" and event.fields["reward"] == kind
     }
 
 
@@ -67,21 +67,21 @@ def test_every_payment_can_be_derived_from_its_event(town: Town) -> None:
     carry(town, 2, 300, 10)
     events = close(town)
     paid = [event.fields for event in events if event.kind == "reward_paid"]
-    assert {fields["kind"] for fields in paid} == {"beacon", "witness", "data"}
+    assert {fields["reward"] for fields in paid} == {"beacon", "witness", "data"}
     for fields in paid:
         why = fields["why"]
         pool_micro = why["pool"] * PPM + why["pool_millionths"]
         assert fields["hxt"] == pool_micro * why["share"] // (why["shares"] * PPM)
-        if fields["kind"] == "beacon":
+        if fields["reward"] == "beacon":
             assert why["share"] == why["units"] * why["scale"]
             assert (why["units"], why["scale"], why["beacons"]) == (5_000, SCALE, 1)
-        elif fields["kind"] == "witness":
+        elif fields["reward"] == "witness":
             assert (why["units"], why["witnesses"], why["beaconers"]) == (20_000, 2, 2)
         else:
             assert why["share"] == why["data_credits"]
     summary = get_summary(events)
     by_kind = {
-        kind: sum(fields["hxt"] for fields in paid if fields["kind"] == kind)
+        kind: sum(fields["hxt"] for fields in paid if fields["reward"] == kind)
         for kind in ("beacon", "witness", "data")
     }
     assert by_kind == {kind: summary[f"{kind}_paid"] for kind in by_kind}
