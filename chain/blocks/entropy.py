@@ -90,7 +90,7 @@ class LinkChain:
 
     def get_anchor(self) -> bytes:
         """The anchor that goes into the genesis."""
-        return self._compute(0)[0]
+        return self._anchor
 
     def get_reveal(self, source: EntropySource) -> bytes:
         """Return what the next round's block reveals. Raises BadReveal where this isn't the seed's chain."""
