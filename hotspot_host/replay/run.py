@@ -23,6 +23,13 @@ from hotspot_host.replay.transmissions import Push, count_expected_drops
 RETRANSMISSION_GAP_S = 0.4
 OBSERVATIONS_A_REQUEST = 1000
 
+NOTHING_SENT = {
+    "observations_sent": 0,
+    "observations_accepted": 0,
+    "observations_known_already": 0,
+    "observations_refused": {},
+}
+
 Say = Callable[[str, str], None]
 
 
@@ -121,10 +128,11 @@ async def _replay_helium(recording: Recording, options: ReplayOptions, say: Say)
     }
     say("replay", f"{recording.kind.value}: {found.records} records, {len(found.observations)} observations")
     if not found.observations:
-        return summary | {"observations_sent": 0, "observations_accepted": 0}
+        return summary | dict(NOTHING_SENT)
     if options.chain is None:
         raise BadRecording("where is the map? give the node's HTTP API with --chain URL")
-    sent = accepted = 0
+    sent = accepted = known = 0
+    refused: Counter[str] = Counter()
     async with httpx.AsyncClient(
         base_url=f"{options.chain.rstrip('/')}/v1", timeout=30.0, trust_env=False
     ) as http:
@@ -132,7 +140,14 @@ async def _replay_helium(recording: Recording, options: ReplayOptions, say: Say)
             answer = await _post(http, batch)
             sent += len(batch)
             accepted += int(answer.get("accepted", len(batch)))
-    return summary | {"observations_sent": sent, "observations_accepted": accepted}
+            known += int(answer.get("known_already", 0))
+            refused.update(answer.get("refused", {}))
+    return summary | {
+        "observations_sent": sent,
+        "observations_accepted": accepted,
+        "observations_known_already": known,
+        "observations_refused": dict(refused),
+    }
 
 
 async def _post(http: httpx.AsyncClient, batch: list[dict[str, Any]]) -> dict[str, Any]:
@@ -158,8 +173,12 @@ def describe(summary: dict[str, Any]) -> list[str]:
         repeats = summary["repeated_frames"]
         lines = [
             f"{summary['observations_accepted']} of {summary['observations_sent']} observations of "
-            f"{summary['hotspots']} hotspots are on the map, marked as imported",
+            f"{summary['hotspots']} hotspots are on the map, marked as imported "
+            f"({summary['observations_known_already']} of them were before)",
         ]
+        if summary["observations_refused"]:
+            reasons = ", ".join(f"{why} {count}" for why, count in summary["observations_refused"].items())
+            lines.append(f"refused by the node: {reasons}")
         if repeats["records"]:
             lines += [
                 f"{repeats['records']} records with raw packets: {repeats['frames']} frames, "

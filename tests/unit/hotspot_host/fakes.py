@@ -66,6 +66,8 @@ class FakeRouter(packet_router_pb2_grpc.packetServicer):
         self._server: grpc.aio.Server | None = None
         self._bought: dict[bytes, list[int]] = {}
         self._seen: set[bytes] = set()
+        self.chain_id = CHAIN_ID
+        self.channel_id = CHANNEL_ID
         self._sequence = 0
         self._outgoing: list[asyncio.Queue[wire.envelope_down_v1]] = []
 
@@ -106,7 +108,7 @@ class FakeRouter(packet_router_pb2_grpc.packetServicer):
     def build_voucher(self, hotspot: bytes) -> bytes:
         self._sequence += 1
         packets, data_credits = self._bought.get(hotspot, [0, 0])
-        voucher = Voucher(CHAIN_ID, CHANNEL_ID, hotspot, self._sequence, data_credits, packets)
+        voucher = Voucher(self.chain_id, self.channel_id, hotspot, self._sequence, data_credits, packets)
         return encode_voucher(sign_voucher(voucher, self.voucher_key))
 
     async def route(self, request_iterator: Any, context: Any) -> AsyncIterator[wire.envelope_down_v1]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hotspot_host.store.database import Database
 from hotspot_host.store.spool import Spool
 from hotspot_host.store.vouchers import Vouchers
+from tests.power_cut import PowerCut, get_missing_tool
 
 from .conftest import make_data_frame
 from .fakes import FakeRouter, running_router, wait_for
@@ -31,8 +33,16 @@ class Host:
         self.reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, folder: Path, router: FakeRouter, packets: int, kill_at: str = "") -> "Host":
-        environment = os.environ | {"HEXHAUL_KILL_AT": kill_at, "PYTHONPATH": str(ROOT)}
+    async def start(
+        cls,
+        folder: Path,
+        router: FakeRouter,
+        packets: int,
+        kill_at: str = "",
+        disk: dict[str, str] | None = None,
+    ) -> "Host":
+        """``disk``: the environment of a disk that forgets what isn't synced."""
+        environment = os.environ | (disk or {}) | {"HEXHAUL_KILL_AT": kill_at, "PYTHONPATH": str(ROOT)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.unit.hotspot_host.crash_host", str(folder),
             msgspec.json.encode(router.route_entry).decode(), str(packets),
@@ -89,6 +99,30 @@ async def test_board_packets_survive_a_kill(tmp_path: Path, kill_at: str) -> Non
             assert router.problems == []
         finally:
             await host.stop()
+
+
+@pytest.mark.skipif(get_missing_tool() is not None, reason=get_missing_tool() or "")
+@pytest.mark.parametrize("sync", [True, False])
+async def test_acknowledged_packets_survive_a_power_cut_because_they_are_synced(
+    tmp_path: Path, sync: bool
+) -> None:
+    """The second case takes the sync out: then the test must see packets lost."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    disk = PowerCut(folder, tmp_path / "work")
+    async with running_router() as router:
+        router.answers = False
+        environment = disk.get_environment(sync)
+        kill_at = f"hotspot.spool.before_commit:{PACKETS}"
+        host = await Host.start(folder, router, PACKETS, kill_at, environment)
+        await host.wait_killed()
+        assert len(host.acknowledged) == PACKETS - 1
+        disk.apply()
+        try:
+            left = read_left(folder)
+        except (sqlite3.DatabaseError, ValueError):
+            left = 0
+        assert (left == len(host.acknowledged)) is sync
 
 
 async def test_a_packet_offered_again_after_a_kill_is_not_forwarded_again(tmp_path: Path) -> None:
