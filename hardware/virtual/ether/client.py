@@ -15,6 +15,7 @@ it).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import socket
@@ -137,7 +138,10 @@ class EtherClient:
         connection, self._socket = self._socket, None
         if connection is not None:
             self._scheduler.remove_reader(connection.fileno())
-            connection.close()
+            with contextlib.suppress(OSError):  # the other end has closed it already
+                connection.shutdown(socket.SHUT_RDWR)
+            # The scheduler's thread may be about to wait for this descriptor: only there it is closed safely.
+            self._scheduler.call_at(self._scheduler.now_us(), connection.close)
         self._outgoing.clear()
         self._incoming.clear()
 

@@ -66,7 +66,7 @@ class Board:
     def close(self) -> None:
         with self.scheduler.lock:
             self.client.close()
-        self.scheduler.stop()
+            self.scheduler.call_at(self.scheduler.now_us(), self.scheduler.stop)
         self.thread.join(5)
         self.scheduler.close()
 
