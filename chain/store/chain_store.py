@@ -139,6 +139,7 @@ class ChainStore:
                     f"INSERT OR IGNORE INTO {table} (id, raw) VALUES (?, ?)",
                     [(item.id, item.raw) for item in items],
                 )
+            write_point("chain.pending.in_commit")
         write_point("chain.pending.after_commit")
 
     def commit_block(self, commit: BlockCommit) -> None:
