@@ -58,6 +58,10 @@ class RadioChip(Protocol):
     def spi_transfer(self, mosi: bytes) -> bytes: ...
 
 
+def _raise(error: Exception) -> None:
+    raise error
+
+
 class Device:
     """One board: ``start`` powers it, ``stop`` ends the guest; the scheduler must run in some thread."""
 
@@ -259,7 +263,12 @@ class Device:
 
     def _live(self) -> None:
         while not self._is_stopping.is_set():
-            why = self._boot()
+            try:
+                why = self._boot()
+            except Exception as error:
+                with self.scheduler.lock:
+                    self.scheduler.call_at(0, lambda: _raise(error))
+                return
             if self._is_stopping.is_set():
                 return
             self._say("reset", f"{self.board.title}: boots again ({why})", reason=why)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hardware.virtual.board.device import Device
 
 TICKS_MASK = (1 << 30) - 1  # MicroPython's ticks period on 32-bit machines
-WORD_31 = 0x7FFFFFFF
+TICKS_US = ord("t")
 FOREVER = -1
 INTERRUPTED = -1
 SEND_RETRY_S = 0.02
@@ -41,7 +41,7 @@ class Operations:
         self._table: dict[int, Callable[[memoryview[int]], None]] = {
             ord(letter): call
             for letter, call in {
-                "t": self._ticks_us, "m": self._ticks_ms, "s": self._time, "D": self._deadline,
+                "m": self._ticks_ms, "s": self._time, "D": self._deadline,
                 "w": self._wait, "e": self._next_event, "P": self._check_pin, "p": self._configure_pin,
                 "i": self._get_pin,
                 "o": self._set_pin, "q": self._set_trigger, "S": self._configure_spi, "x": self._transfer,
@@ -56,12 +56,17 @@ class Operations:
     def __call__(self, letter: int) -> None:
         guest = self.guest
         assert guest is not None
-        with self._lock:
-            if self._stopped is not None:
-                raise GuestStopped(self._stopped)
-            box = guest.mailbox
-            self._table[letter](box)
-            box[15] = 1 if self._device.events else 0
+        box = guest.mailbox
+        if letter == TICKS_US:
+            # A program waits for an instant by asking for the time over and over: it must not hold the lock then,
+            # or the timers hardly get it.
+            self._ticks_us(box)
+        else:
+            with self._lock:
+                if self._stopped is not None:
+                    raise GuestStopped(self._stopped)
+                self._table[letter](box)
+        box[15] = 1 if self._device.events else 0
 
     def stop(self, why: str) -> None:
         """End the run: at once if it waits, else at its next operation or branch."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,12 @@ def run_board(options: BoardOptions) -> None:
     device.start()
     text = f"{options.name}: {device.board.title} runs {options.firmware}, serial port {options.port_link}"
     events.say("ready", text, port=str(options.port_link), firmware=options.firmware, board=device.board.name)
-    scheduler.run()
+    try:
+        scheduler.run()
+    except BaseException:
+        # A fault of ours: the log gets the traceback, the supervisor starts the board again.
+        traceback.print_exc()
+        os._exit(1)
     if not device.stop():
         os._exit(0)  # the guest's thread sits in a system call: no reason to let the process wait for it
     scheduler.close()

@@ -223,4 +223,4 @@ def test_power_off_ends_a_busy_program(tmp_path: Path) -> None:
         started = time.monotonic()
         assert rig.device.stop()
         assert time.monotonic() - started < 1
-        rig.device.stop = lambda: True  # type: ignore[method-assign] - it is off already
+        rig.device.stop = lambda: True  # type: ignore[method-assign]  # it is off already
