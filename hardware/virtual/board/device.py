@@ -2,6 +2,7 @@
 resets.
 """
 
+import functools
 import hashlib
 import os
 import threading
@@ -267,7 +268,7 @@ class Device:
                 why = self._boot()
             except Exception as error:
                 with self.scheduler.lock:
-                    self.scheduler.call_at(0, lambda: _raise(error))
+                    self.scheduler.call_at(0, functools.partial(_raise, error))
                 return
             if self._is_stopping.is_set():
                 return

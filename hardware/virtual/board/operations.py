@@ -58,8 +58,8 @@ class Operations:
         assert guest is not None
         box = guest.mailbox
         if letter == TICKS_US:
-            # A program waits for an instant by asking for the time over and over: it must not hold the lock then,
-            # or the timers hardly get it.
+            # A program waits for an instant by asking for the time over and over: it must not hold the lock
+            # then, or the timers hardly get it.
             self._ticks_us(box)
         else:
             with self._lock:
