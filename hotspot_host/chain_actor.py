@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import Callable
 
 from chain.client import ChainClient, ChainUnavailable, RequestRefused, TransactionRefused
@@ -26,6 +25,7 @@ RETRY_LAST_S = 15.0
 CLAIM_PART = 0.25
 
 _CHAIN_FACT = "chain_id"
+_JOINED_FACT = "joined"
 
 
 class ChainActor:
@@ -56,6 +56,12 @@ class ChainActor:
         self._on_registered = on_registered
         self._voucher_came = asyncio.Event()
         self.is_registered = False
+        self.joined = asyncio.Event()
+        """Set once the chain has had this hotspot, also in an earlier run: before that no router lets it
+        in.
+        """
+        if database.get_fact(_JOINED_FACT) is not None:
+            self.joined.set()
         known = database.get_fact(_CHAIN_FACT)
         self.chain_id: str | None = None if known is None else known.decode()
 
@@ -83,6 +89,9 @@ class ChainActor:
                 self._tally.say_change("registration", str(error), f"not on the chain: {error}")
                 retry_s = RETRY_LAST_S
             else:
+                if not self.joined.is_set():
+                    self._database.put_fact(_JOINED_FACT, b"1")
+                    self.joined.set()
                 self.is_registered = True
                 self._on_registered()
                 return
@@ -138,7 +147,7 @@ class ChainActor:
             return
         if channel is None or channel.router != kept.router:
             text = f"voucher of a channel that the chain doesn't know: {channel_id[:16]}"
-            self._tally.say_change(f"channel_{channel_id}", "unknown", text, channel=channel_id)
+            self._tally.say_change("channel", "unknown", text, of=channel_id, channel=channel_id)
             return
         self._vouchers.set_funds(channel_id, channel.data_credits)
         if channel.data_credits < kept.total_data_credits:
@@ -146,7 +155,7 @@ class ChainActor:
                 f"channel {channel_id[:16]} holds {channel.data_credits} data credits, "
                 f"its router has promised {kept.total_data_credits}"
             )
-            self._tally.say_change(f"channel_{channel_id}", "overspent", text, channel=channel_id)
+            self._tally.say_change("channel", "overspent", text, of=channel_id, channel=channel_id)
 
     # Claims
 
@@ -210,4 +219,4 @@ class ChainActor:
         self._tally.say_change("chain", "down", f"chain not reachable: {text}", up=False)
 
     def _say_reachable(self) -> None:
-        self._tally.say_change("chain", "up", "chain reachable", up=True, at=int(time.time()))
+        self._tally.say_change("chain", "up", "chain reachable", up=True)

@@ -151,6 +151,10 @@ class HotspotService:
             self.chain_actor.on_voucher,
         )
 
+    async def _run_routers(self) -> None:
+        await self.chain_actor.joined.wait()
+        await self.routers.run()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set. OSError where a port is taken. An actor that fails ends the service: its
         supervisor starts it anew from what is on the disk."""
@@ -172,7 +176,7 @@ class HotspotService:
             self.board.run(),
             self.gwmp.run(),
             self.downlinks.run(),
-            self.routers.run(),
+            self._run_routers(),
             self.chain_actor.run(),
             self.sender.run(),
             self.coverage.run(),

@@ -28,21 +28,22 @@ class Tally:
         if self._counts[key] == 1:
             self.lines.say("dropped", f"{text} (further ones are only counted)", reason=reason, **fields)
 
-    def say_change(self, event: str, state: object, text: str, **fields: Any) -> bool:
-        """Say it only when ``state`` differs from the last time for this event."""
-        if self._said.get(event, self) == state:
+    def say_change(self, event: str, state: object, text: str, of: str = "", **fields: Any) -> bool:
+        """Say it only when ``state`` differs from the last time for this event (of one of several things)."""
+        key = f"{event} {of}"
+        if self._said.get(key, self) == state:
             return False
-        self._said[event] = state
+        self._said[key] = state
         self.lines.say(event, text, **fields)
         return True
 
-    def forget(self, event: str) -> None:
+    def forget(self, event: str, of: str = "") -> None:
         """The next ``say_change`` of this event is said whatever its state."""
-        self._said.pop(event, None)
+        self._said.pop(f"{event} {of}", None)
 
-    def was_said(self, event: str) -> bool:
+    def was_said(self, event: str, of: str = "") -> bool:
         """Whether ``say_change`` has said this event before."""
-        return event in self._said
+        return f"{event} {of}" in self._said
 
     def get(self, what: str) -> int:
         return self._counts[what]

@@ -132,12 +132,13 @@ class RouterStream:
             finally:
                 self._requeue()
             self.state = "disconnected"
-            self._tally.say_change(
-                f"router_{self.route.router}", ("down", text), f"router {self.route.grpc} lost: {text}",
-                router=self.route.router, up=False,
-            )  # fmt: skip
+            self._say(("down", text), f"router {self.route.grpc} lost: {text}", up=False)
             back_off_s = BACK_OFF_FIRST_S if self._went_ready else min(back_off_s * 2, BACK_OFF_LAST_S)
             await asyncio.sleep(back_off_s * random.uniform(0.75, 1.25))
+
+    def _say(self, state: object, text: str, up: bool) -> None:
+        router = self.route.router
+        self._tally.say_change("router", state, text, of=router, router=router, up=up)
 
     def _requeue(self) -> None:
         """What has no receipt is sent again, in the old order."""
@@ -232,7 +233,7 @@ class RouterStream:
                 price = compute_data_credits(sent.packet.parse().payload)
                 if data_credits < price:
                     text = f"router pays {data_credits} data credits for a packet worth {price}"
-                    self._tally.say_change(f"underpaid_{self.route.router}", True, text)
+                    self._tally.say_change("underpaid", True, text, of=self.route.router)
         self._wake.set()
 
     def _read_voucher(self, raw: bytes) -> Any:
@@ -264,8 +265,7 @@ class RouterStream:
             await asyncio.wait_for(offered.wait(), OFFER_TIMEOUT_S)
         self._went_ready = True
         self.state = "connected"
-        text = f"router {self.route.grpc} connected"
-        self._tally.say_change(f"router_{self.route.router}", "up", text, router=self.route.router, up=True)
+        self._say("up", f"router {self.route.grpc} connected", up=True)
         while True:
             self._wake.clear()
             while self._results:

@@ -236,9 +236,10 @@ class GwmpServer:
     def _say_concentrator(self, concentrator: Concentrator, is_connected: bool) -> None:
         eui = concentrator.eui.hex()
         self._tally.say_change(
-            f"concentrator_{eui}",
+            "concentrator",
             (is_connected, concentrator.address),
             f"concentrator {eui} {'connected' if is_connected else 'silent'}",
+            of=eui,
             gateway_eui=eui,
             up=is_connected,
         )
