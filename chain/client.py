@@ -29,6 +29,8 @@ from chain.transactions.types import TransactionBody
 
 Answer = TypeVar("Answer")
 
+_MAX_NONCE_ATTEMPTS = 5
+_OTHERS_WERE_FASTER = ("nonce_used", "nonce_gap")
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -186,14 +188,25 @@ class ChainClient:
             raise TransactionRefused(error.code, error.message) from error
 
     async def send(self, body: TransactionBody, keypairs: Sequence[Keypair]) -> str:
-        """Fill in nonce and fee, sign and submit; returns the id. One at a time per payer."""
+        """Fill in nonce and fee, sign and submit; returns the id.
+
+        One at a time per payer; where another program that holds the payer's key was faster, with the next
+        nonce. Raises TransactionRefused. After ChainUnavailable the transaction may or may not have been
+        taken in.
+        """
         lock = self._sending.setdefault(body.payer, asyncio.Lock())
         async with lock:
-            network = await self.network()
-            parameters = await self.parameters()
-            account = await self.account(PublicKey(body.payer).address)
-            body = replace(body, nonce=account.next_nonce)
-            return await self.submit(build_transaction(body, network.chain_id, parameters, keypairs))
+            network, parameters = await self.network(), await self.parameters()
+            for attempt in range(1, _MAX_NONCE_ATTEMPTS + 1):
+                account = await self.account(PublicKey(body.payer).address)
+                body = replace(body, nonce=account.next_nonce)
+                raw = build_transaction(body, network.chain_id, parameters, keypairs)
+                try:
+                    return await self.submit(raw)
+                except TransactionRefused as error:
+                    if error.code not in _OTHERS_WERE_FASTER or attempt == _MAX_NONCE_ATTEMPTS:
+                        raise
+        raise AssertionError("the last attempt returns or raises")
 
     async def wait_included(self, transaction_id: str, timeout_s: float = 60.0) -> api.TransactionStatus:
         """Wait until the transaction is in a block.

@@ -50,6 +50,7 @@ _report_encoder = msgspec.msgpack.Encoder()
 _report_decoder = msgspec.msgpack.Decoder(ReceivedReport)
 #: Entries that wait for the disk; each is in the mempool already, so this only bounds a burst.
 _MAX_COMMIT_BATCH = 2_000
+_CLOCK_TOLERANCE_MS = 5_000
 
 
 class NodeFailed(Exception):
@@ -87,6 +88,9 @@ class Node:
         transactions = [self.engine.check(pending.raw) for pending in self.store.get_pending_transactions()]
         reports = [(p.id, _report_decoder.decode(p.raw)) for p in self.store.get_pending_reports()]
         self.mempool.restore(transactions, reports)
+        behind_ms = self.engine.head.time_ms - get_time_ms()
+        if behind_ms > _CLOCK_TOLERANCE_MS:
+            log.warning("the clock is %d s behind the last block: no block until then", behind_ms // 1000)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="chain-commit"),
             asyncio.create_task(self._produce_forever(), name="chain-produce"),

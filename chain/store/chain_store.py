@@ -100,8 +100,8 @@ class ChainStore:
         self._lock = _take_lock(path.with_suffix(".lock"))
         try:
             self._writer = _connect(path)
-            self._writer.executescript(SCHEMA)
             self._check_version()
+            self._writer.executescript(SCHEMA)
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.DatabaseError as error:
