@@ -83,6 +83,7 @@ class Device:
         self.unique_id = bytes.fromhex("240ac4") + hashlib.sha256(name.encode()).digest()[:3]
         self.reset_cause = POWER_ON
         self.interrupt_character = CTRL_C
+        self.pause_after_failure_s = PAUSE_AFTER_FAILURE_S
         self.events = Events(self._notify)
         self.pins = Pins(self.events)
         self.spi = SpiBuses(chip, (board.spi.sck, board.spi.mosi, board.spi.miso))
@@ -94,6 +95,7 @@ class Device:
         self._signals = {signal.pin: signal for signal in signals}
         self._say = events.say
         self._faults: set[str] = set()
+        self._was_unread = False
         self._engine = create_engine()
         self._module = load_module(self._engine)
         self._rom = build_rom()
@@ -258,7 +260,9 @@ class Device:
         self.scheduler.add_reader(self._console_read, self._pass_on_console)
 
     def _say_overrun(self) -> None:
-        self.say_fault("nobody reads the serial port: the oldest unread bytes are dropped")
+        if not self._was_unread:
+            self._was_unread = True
+            self._say("unread", "nobody reads the serial port: the oldest unread bytes are dropped")
 
     # Life of the guest
 
@@ -323,7 +327,7 @@ class Device:
 
     def _rest(self) -> None:
         """Where a board would wait at its REPL for a person, this one waits a little and boots again."""
-        self._is_stopping.wait(PAUSE_AFTER_FAILURE_S)
+        self._is_stopping.wait(self.pause_after_failure_s)
 
     def _reset_microcontroller(self) -> None:
         """All but the radio chip and the lines into the board: those outlive a reset of the

@@ -67,6 +67,7 @@ class Rig:
         self.device = Device(
             "rig", BOARD, self.flash, self.link, self.scheduler, self.chip, signals, self.events
         )
+        self.device.pause_after_failure_s = 0.2
         self._host = os.open(self.link, os.O_RDWR | os.O_NOCTTY)
         self._thread = threading.Thread(target=self.scheduler.run)
         self._thread.start()

@@ -206,7 +206,7 @@ while True:
         text = rig.read_until(b"last words")
         assert len(text) < 3000 * 100
         assert b"02999 xxx" in text, "the newest is what survives"
-        assert len(rig.events.get_texts("fault")) == 1
+        assert len(rig.events.get_texts("unread")) == 1
 
 
 def test_the_port_link_is_replaced_and_taken_away(tmp_path: Path) -> None:
