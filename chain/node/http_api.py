@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import importlib
-import importlib.util
-from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 from litestar import Litestar, Request, Response, Router, get, post
@@ -19,12 +16,13 @@ from litestar.datastructures import State as AppState
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.params import Parameter
-from litestar.types import ControllerRouterHandler
 
 from chain import api
 from chain.blocks.application import get_open_round
 from chain.blocks.header import decode_block
 from chain.coverage.tables import get_challenges
+from chain.explorer.explorer import Explorer
+from chain.explorer.routes import create_explorer_routes
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 from chain.ledger.balances import get_supply
 from chain.ledger.events import render_event
@@ -333,8 +331,8 @@ def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[api.Er
 
 
 def create_app(node: Node, faucet: Faucet | None) -> Litestar:
-    """Return the ASGI application: the API under /v1, and the explorer's routes where that folder is there.
-    """
+    """Return the ASGI application: the API under /v1, and the explorer with its page."""
+    explorer = Explorer(node)
     v1 = Router(
         "/v1",
         route_handlers=[
@@ -361,7 +359,8 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
         ],
     )
     return Litestar(
-        route_handlers=[v1, *_create_explorer_routes(node)],
+        route_handlers=[v1, *create_explorer_routes(explorer)],
+        lifespan=[explorer.run],
         state=AppState({"node": node, "faucet": faucet}),
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=["*"]),
@@ -375,12 +374,3 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
             HTTPException: _on_http,
         },
     )
-
-
-def _create_explorer_routes(node: Node) -> Sequence[ControllerRouterHandler]:
-    if importlib.util.find_spec("chain.explorer") is None:
-        return []
-    if importlib.util.find_spec("chain.explorer.routes") is None:
-        return []
-    routes = importlib.import_module("chain.explorer.routes")
-    return cast(Sequence[ControllerRouterHandler], routes.create_explorer_routes(node))

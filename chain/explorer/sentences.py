@@ -1,0 +1,105 @@
+"""What the chain decided, in words: why a reward has its amount, and why a report was not believed.
+
+Every sentence carries the numbers of the event it is made from, so that a reader can do the sum again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chain.ledger.events import Event
+from chain.node.event_texts import describe_event, format_hxt, name_of
+from chain.rewards.hex_density import SCALE
+from chain.rewards.reward_units import UNIT
+
+Fields = dict[str, Any]
+
+
+def describe_for_map(event: Event) -> str | None:
+    """The sentence of the live feed. Places are told as the map shows them, not as the ledger has them."""
+    if event.kind == "location_asserted":
+        return f"hotspot {name_of(event.fields['hotspot'])} has its place on the map"
+    return describe_event(event)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _format_fraction(value: int, scale: int) -> str:
+    return f"{value / scale:.4f}".rstrip("0").rstrip(".")
+
+
+def describe_reward(reward: str, hxt: int, why: Fields) -> str:
+    """One sentence and its sum: for what, how many units, scaled by which hex, which part of which pool."""
+    pool = format_hxt(why["pool"])
+    part = f"{100 * why['share'] / why['shares']:.1f} % of the {pool} for "
+    if reward == "data":
+        carried = f"{_count(why['packets'], 'packet')} for {_count(why['data_credits'], 'data credit')}"
+        return f"{format_hxt(hxt)} for carrying {carried}: {part}data"
+    units = f"{_format_fraction(why['units'], UNIT)} reward units"
+    scaled = f"hex scale {_format_fraction(why['scale'], SCALE)}"
+    if reward == "beacon":
+        did = f"{_count(why['beacons'], 'beacon')} with {_count(why['witnessed'], 'witness report')}"
+        return f"{format_hxt(hxt)} for {did}: {units} × {scaled} = {part}beacons"
+    did = f"witnessing {_count(why['witnesses'], 'beacon')} of {_count(why['beaconers'], 'hotspot')}"
+    return f"{format_hxt(hxt)} for {did}: {units}, {scaled} and the beaconers' = {part}witnesses"
+
+
+def _dbm(tenths: int) -> str:
+    return f"{tenths / 10:.1f} dBm".replace("-", "−")
+
+
+def _against_time(words: str) -> Callable[[int, int], str]:
+    return lambda measured, limit: f"{words}: {abs(measured - limit) / 1000:.1f} s"
+
+
+_REASONS: dict[str, str | Callable[[int, int], str]] = {
+    "bad_signature": "the signature is not the hotspot's",
+    "not_asserted": "the hotspot has no place on the chain yet",
+    "entropy_expired": _against_time("it arrived outside of its round, by"),
+    "bad_entropy": "it was not made from this round's entropy",
+    "irregular_interval": "nobody had ordered a beacon of this hotspot in this round",
+    "gateway_not_found": "there is no such hotspot on the chain",
+    "invalid_packet": "the bytes are not those that the entropies give",
+    "bad_rssi": lambda m, at_most: (
+        f"the signal of {_dbm(m)} is stronger than free space allows at that distance ({_dbm(at_most)})"
+    ),
+    "max_distance_exceeded": lambda m, at_most: (
+        f"{m / 1000:,.1f} km apart, more than the {at_most / 1000:,.0f} km that count"
+    ),
+    "invalid_frequency": lambda m, ordered: (
+        f"on {m / 1e6:.3f} MHz, {ordered / 1e6:.3f} MHz were ordered"
+        if m > 10_000_000
+        else f"heard {m / 1000:.1f} kHz beside the beacon, at most {ordered / 1000:.0f} kHz count"
+    ),
+    "self_witness": "a hotspot can't witness itself",
+    "below_min_distance": lambda m, at_least: (
+        f"only {_count(m, 'small cell')} apart, at least {at_least} count as coverage"
+    ),
+    "duplicate": "another report said this first",
+    "too_late": _against_time("it came too late, by"),
+    "weak_local_entropy": lambda m, at_least: (
+        f"the secret has {_count(m, 'byte')}, at least {at_least} count"
+    ),
+    "too_early": _against_time("it came before the beacon can have been on the air, by"),
+    "invalid_data_rate": lambda m, ordered: f"data rate {m} instead of {ordered} (SF or bandwidth)",
+    "invalid_power": lambda m, ordered: f"sent with {m} dBm, {ordered} dBm were ordered",
+    "beacon_unknown": "no beaconer of this round reported these bytes",
+    "beacon_invalid": "the beacon that was heard was not accepted itself",
+    "bad_snr": lambda m, at_least: (
+        f"an SNR of {m / 10:.1f} dB is below what this spreading factor can hear ({at_least / 10:.1f} dB)"
+    ),
+    "malformed": "the bytes are no report",
+    "too_many_reports": lambda m, at_most: f"report number {m:,} of the round, {at_most:,} are stored",
+}
+
+
+def describe_rejection(reason: str, measured: int, limit: int) -> str:
+    """Why a report was not believed, with what was measured and where the limit is. An unknown reason is told
+    by its name."""
+    words = _REASONS.get(reason)
+    if words is None:
+        return f"{reason.replace('_', ' ')} ({measured}, limit {limit})"
+    return words if isinstance(words, str) else words(measured, limit)
