@@ -81,7 +81,7 @@ class Device:
         self._dev_eui = _read_hex(config, "dev_eui", 8)
         self._join_eui = _read_hex(config, "join_eui", 8)
         self._app_key = _read_hex(config, "app_key", 16)
-        self._interval_ms = _read_number(config, "interval_s", 10, 86_400) * 1000
+        self._interval_ms = _read_number(config, "interval_s", 5, 86_400) * 1000
         self._rx_error_us = _read_number(config, "rx_error_us", 0, 450_000)
         radio = board["radio"]
         self._most_dbm = min(radio["max_power_dbm"], self._region.eirp_dbm - _ANTENNA_DBI)
