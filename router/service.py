@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import signal
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from chain.wire import packet_router_pb2 as wire
 from router.applications.broker import OWN_USER, EmbeddedBroker
 from router.applications.commands import CommandDesk
 from router.applications.mqtt_link import BrokerAddress, MqttLink, parse_broker_url
-from router.applications.outbox import StartGate, note_clean_stop, recover_after_crash
+from router.applications.outbox import StartGate, make_open_gate, note_clean_stop, recover_after_crash
 from router.console.access import load_or_create_token
 from router.console.app import WebServer, create_app
 from router.ingress.hotspots import HotspotDirectory
@@ -118,9 +118,9 @@ class RouterService:
         stack.callback(note_clean_stop, database)
         if again:
             say("outbox", f"{again} events published just before the crash are published again", events=again)
-        address, gate = await self._start_broker(stack, database, commands)
+        address, gate = await self._start_broker(stack, desk, commands)
         client_id = f"hexhaul-router-{owner.public_key.binary[1:9].hex()}"
-        link = MqttLink(desk, None if not options.mqtt_broker else commands, address, client_id, gate.is_open)
+        link = MqttLink(desk, None if not options.mqtt_broker else commands, address, client_id, gate)
         links.append(link)
 
         grpc_port = await ingress.start(f"{options.grpc[0]}:{options.grpc[1]}")
@@ -175,18 +175,20 @@ class RouterService:
                 task.result()  # a worker that ends has failed: let the process fail with it
 
     async def _start_broker(
-        self, stack: contextlib.AsyncExitStack, database: Database, commands: CommandDesk
-    ) -> tuple[BrokerAddress, StartGate]:
+        self, stack: contextlib.AsyncExitStack, desk: Desk, commands: CommandDesk
+    ) -> tuple[BrokerAddress, Callable[[], bool]]:
         options = self._options
         if options.mqtt_broker:
-            return parse_broker_url(options.mqtt_broker), StartGate(database, lambda: True)
+            return parse_broker_url(options.mqtt_broker), make_open_gate()
         password = secrets.token_urlsafe(24)
         host, port = options.mqtt
-        broker = EmbeddedBroker(host, port, password, commands.take_message, options.mqtt_password_file)
+        broker = EmbeddedBroker(
+            host, port, password, commands.take_message, desk.wake_outbox, options.mqtt_password_file
+        )
         bound = await broker.start()
         stack.push_async_callback(broker.stop)
         address = BrokerAddress(host=host, port=bound, username=OWN_USER, password=password)
-        return address, StartGate(database, broker.has_subscribers)
+        return address, StartGate(desk.database, broker.count_subscriptions).is_open
 
     @staticmethod
     async def _end(tasks: Sequence[asyncio.Future[None]], web: WebServer, live: LiveFeed) -> None:

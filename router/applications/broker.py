@@ -57,21 +57,25 @@ class DoorKeeper(BaseAuthPlugin):  # type: ignore[misc]
             return False
 
 
-class CommandTap(BasePlugin):  # type: ignore[misc]
+class Tap(BasePlugin):  # type: ignore[misc]
     """Takes downlink commands where they come in, so that they are stored before the broker acknowledges
-    them.
+    them; and tells of subscriptions.
 
-    amqtt starts this method ahead of its own handling of the packet, and it doesn't pause: PUBACK comes
+    amqtt starts these methods ahead of its own handling of the packet, and they don't pause: PUBACK comes
     after.
     """
 
     @dataclass
     class Config:
         take: Any = None  # (topic, payload) -> None
+        subscriptions_changed: Any = None  # () -> None
 
     async def on_mqtt_packet_received(self, *, packet: Any, session: Any = None) -> None:
         if isinstance(packet, PublishPacket) and packet.topic_name and "/command/" in packet.topic_name:
             self.config.take(packet.topic_name, bytes(packet.data or b""))
+
+    async def on_broker_client_subscribed(self, **_: Any) -> None:
+        self.config.subscriptions_changed()
 
 
 def read_password_file(path: Path) -> dict[str, str]:
@@ -113,6 +117,7 @@ class EmbeddedBroker:
         port: int,
         own_password: str,
         take_command: Callable[[str, bytes], None],
+        subscriptions_changed: Callable[[], None],
         password_file: Path | None = None,
     ) -> None:
         if password_file is None and not is_loopback(host):
@@ -126,7 +131,10 @@ class EmbeddedBroker:
             "listeners": {LISTENER: {"type": "external", "bind": ""}},
             "plugins": {
                 "router.applications.broker.DoorKeeper": {"own_password": own_password, "users": users},
-                "router.applications.broker.CommandTap": {"take": take_command},
+                "router.applications.broker.Tap": {
+                    "take": take_command,
+                    "subscriptions_changed": subscriptions_changed,
+                },
             },
         }
         self._broker: Any = None
@@ -152,10 +160,11 @@ class EmbeddedBroker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._broker.shutdown(), 1.0)
 
-    def has_subscribers(self) -> bool:
-        """Whether somebody other than the router has subscribed."""
+    def count_subscriptions(self) -> int:
+        """How many subscriptions others than the router have, of clients that are connected."""
         subscriptions = self._broker.subscriptions.values()
-        return any(session.username != OWN_USER for listed in subscriptions for session, _ in listed)
+        listed = [session for entries in subscriptions for session, _ in entries]
+        return sum(s.username != OWN_USER and s.transitions.state == "connected" for s in listed)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:

@@ -2,7 +2,8 @@
 
 An outside broker keeps what it has acknowledged; the embedded one forgets it when this process dies. So after
 a start that wasn't preceded by a clean stop, the events published last are published again (same
-deduplicationId), and the first publications wait a moment until subscribers are back.
+deduplicationId), and after any restart the first publications wait a moment until as many subscriptions are
+back as there were.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import time
 from collections.abc import Callable
 
 from router.store.database import Database, put_meta
-from router.store.events import count_unpublished, offer_recent_again
+from router.store.events import offer_recent_again
 
 #: What was published in this span before the crash is published again.
 AGAIN_SPAN_MS = 10_000
 #: Longest wait for subscribers to come back.
 PATIENCE_S = 5.0
 _CLEAN = "clean_stop"
+_SUBSCRIPTIONS = "subscriptions"
 
 
 def recover_after_crash(database: Database, is_embedded: bool) -> int:
@@ -37,19 +39,34 @@ def note_clean_stop(database: Database) -> None:
 
 
 class StartGate:
-    """Closed while the embedded broker waits for its subscribers after a restart with events to publish."""
+    """Closed while the embedded broker waits for its subscribers after a restart."""
 
     def __init__(
         self,
         database: Database,
-        has_subscribers: Callable[[], bool],
+        count_subscriptions: Callable[[], int],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._has_subscribers = has_subscribers
+        self._database = database
+        self._count = count_subscriptions
         self._now_s = now_s
-        self._open_at_s = now_s() + PATIENCE_S if count_unpublished(database.read()) else 0.0
+        self._known = int(database.get_meta(_SUBSCRIPTIONS) or 0)
+        self._patience_until_s = now_s() + PATIENCE_S if self._known else 0.0
 
     def is_open(self) -> bool:
-        if self._open_at_s and (self._has_subscribers() or self._now_s() >= self._open_at_s):
-            self._open_at_s = 0.0
-        return not self._open_at_s
+        """Whether to publish now. Once open, it remembers how many subscriptions there are."""
+        count = self._count()
+        if self._patience_until_s:
+            if count < self._known and self._now_s() < self._patience_until_s:
+                return False
+            self._patience_until_s = 0.0
+        if count != self._known:
+            self._known = count
+            with self._database.transaction("router.subscriptions") as tx:
+                put_meta(tx, _SUBSCRIPTIONS, str(count))
+        return True
+
+
+def make_open_gate() -> Callable[[], bool]:
+    """For an outside broker, which remembers for its subscribers."""
+    return lambda: True

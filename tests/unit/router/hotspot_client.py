@@ -1,4 +1,6 @@
-"""A hotspot as the router sees it: a real gRPC client that registers, signs, sends and keeps what it is told."""
+"""A hotspot as the router sees it: a real gRPC client that registers, signs, sends and keeps what it is
+told.
+"""
 
 import asyncio
 import contextlib
@@ -17,7 +19,9 @@ from router.ingress.stream_session import compute_packet_hash, serialize_without
 
 
 class HotspotClient:
-    """Connects like our own host does (`is_stock`: like a gateway that knows neither sessions nor receipts)."""
+    """Connects like our own host does (`is_stock`: like a gateway that knows neither sessions nor
+    receipts).
+    """
 
     def __init__(self, key: Keypair, grpc_address: str, is_stock: bool = False) -> None:
         self.key = key

@@ -1,4 +1,6 @@
-"""Real processes beside the router: a chain node, mosquitto and its clients, and the router itself for crash tests."""
+"""Real processes beside the router: a chain node, mosquitto and its clients, and the router itself for
+crash tests.
+"""
 
 import asyncio
 import contextlib
@@ -128,7 +130,7 @@ def find_tool(name: str) -> str | None:
 class MosquittoSub:
     """`mosquitto_sub` on one broker: messages as (topic, JSON), comes back by itself like any such client."""
 
-    def __init__(self, address: str, *more: str, topic: str = "application/#") -> None:
+    def __init__(self, address: str, *more: str, topic: str = "application/+/device/+/event/+") -> None:
         host, _, port = address.rpartition(":")
         tool = find_tool("mosquitto_sub")
         assert tool is not None

@@ -1,4 +1,6 @@
-"""A sensor's way through a real router: join, uplink by two hotspots, downlink, acknowledgement, all over the wire."""
+"""A sensor's way through a real router: join, uplink by two hotspots, downlink, acknowledgement, all
+over the wire.
+"""
 
 import base64
 import json
