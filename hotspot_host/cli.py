@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -99,7 +100,7 @@ def run(
     gwmp_allow: Annotated[
         str, typer.Option(help='EUIs of your concentrators, comma-separated; "any" on loopback only.')
     ] = "any",
-    http: Annotated[str, typer.Option(help="Status page, HOST:PORT.")] = "127.0.0.1:0",
+    http: Annotated[str, typer.Option(help="Status page, HOST:PORT.")] = "127.0.0.1:4467",
     float_limit: Annotated[
         int, typer.Option(help="Packets that a router may owe vouchers for.", min=1)
     ] = 100,
@@ -130,13 +131,18 @@ def run(
             claim_interval_s=claim_seconds,
         )
         run_until_signal(lambda stop: HotspotService(data_dir, settings, options, as_json).run(stop))
-    except (BadSettings, KeyFileError, OSError, ValueError) as error:
+    except (BadSettings, KeyFileError, OSError, ValueError, sqlite3.Error) as error:
         raise fail(f"hotspot: {error}") from None
+    except BaseExceptionGroup as group:
+        first = group.exceptions[0]
+        if not isinstance(first, sqlite3.Error):
+            raise
+        raise fail(f"hotspot: cannot write to {data_dir}: {first}") from None
 
 
 @app.command()
 def status(
-    url: Annotated[str, typer.Option(help="The running hotspot's status page.")] = "http://127.0.0.1:1701",
+    url: Annotated[str, typer.Option(help="The running hotspot's status page.")] = "http://127.0.0.1:4467",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show how a running hotspot fares."""

@@ -159,8 +159,16 @@ class HotspotService:
         """Until ``stop`` is set. OSError where a port is taken. An actor that fails ends the service: its
         supervisor starts it anew from what is on the disk."""
         options = self.options
-        gwmp_host, gwmp_port = self.gwmp.bind(options.gwmp_host, options.gwmp_port)
-        http_host, http_port = await self.status_server.start(options.http_host, options.http_port)
+        try:
+            gwmp_host, gwmp_port = self.gwmp.bind(options.gwmp_host, options.gwmp_port)
+        except OSError as error:
+            address = f"{options.gwmp_host}:{options.gwmp_port}"
+            raise OSError(f"--gwmp {address}: {error.strerror}; choose another port") from error
+        try:
+            http_host, http_port = await self.status_server.start(options.http_host, options.http_port)
+        except OSError as error:
+            address = f"{options.http_host}:{options.http_port}"
+            raise OSError(f"--http {address}: {error.strerror}; choose another port") from error
         key = self.key.public_key
         self.lines.say(
             "ready",

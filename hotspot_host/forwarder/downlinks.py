@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,15 +118,18 @@ class DownlinkActor:
         except ValueError as error:
             self._answer(order, wire.RADIO_FAILED, 0, f"downlink refused: {error}")
             return
-        status, text = "too_late", "downlink refused: no window left"
+        status, text, before = "too_late", "downlink refused: no window left", ""
         for window in windows:
             refusal = await self._try_window(radio, packet.payload, window)
             if refusal is None:
                 self.tally.add("downlinks_sent")
-                text = f"downlink sent in RX{window.number}, {window.frequency_hz} Hz {window.data_rate}"
+                text = (
+                    f"downlink sent in RX{window.number}, {window.frequency_hz} Hz {window.data_rate}{before}"
+                )
                 self._answer(order, wire.SENT, window.number, text)
                 return
             status, text, is_final = refusal
+            before = f" ({text})"
             if is_final:
                 break
         self._answer(order, _STATUS[status], 0, text)
@@ -152,7 +156,10 @@ class DownlinkActor:
             )
         except ValueError as error:
             return "radio_failed", f"RX{window.number}: {error}", False
-        decision = self.airtime.reserve(radio.name, transmission, power.eirp_ddbm, now_us)
+        try:
+            decision = self.airtime.reserve(radio.name, transmission, power.eirp_ddbm, now_us)
+        except sqlite3.Error as error:
+            return "radio_failed", f"RX{window.number}: the airtime can't be written down: {error}", True
         if not decision.is_allowed:
             self.tally.drop(f"downlink_{decision.reason}", f"RX{window.number} refused: {decision.text}")
             return "duty_cycle", f"RX{window.number}: {decision.text}", False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sqlite3
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ class RouterStream:
                 await self._hold_stream()
             except (StreamFailed, TimeoutError, grpc.aio.AioRpcError, grpc.aio.UsageError) as error:
                 text = _describe(error)
+            except sqlite3.Error as error:
+                text = f"a receipt can't be written down: {error}"  # so it doesn't count; ask again later
             finally:
                 self._requeue()
             self.state = "disconnected"

@@ -44,6 +44,7 @@ class RouterPool:
         self._last_id = 0
         self._unrouted: list[SpooledPacket] = []
         self._is_fresh = False
+        self._failure: BaseException | None = None
         self._wake = asyncio.Event()
         self._new_routes: tuple[Route, ...] | None = None
         kept = database.get_fact(_ROUTES_FACT)
@@ -89,6 +90,8 @@ class RouterPool:
                 self._dispatch()
                 await self._wake.wait()
                 self._wake.clear()
+                if self._failure is not None:
+                    raise self._failure
         finally:
             await self._apply_routes(())
 
@@ -106,11 +109,16 @@ class RouterPool:
         for router, route in wanted.items():
             if router not in self._streams:
                 stream = self._make_stream(route)
-                self._streams[router] = (
-                    stream,
-                    asyncio.create_task(stream.run(), name=f"router {route.grpc}"),
-                )
+                task = asyncio.create_task(stream.run(), name=f"router {route.grpc}")
+                task.add_done_callback(self._on_stream_end)
+                self._streams[router] = (stream, task)
         self.routes = routes
+
+    def _on_stream_end(self, task: asyncio.Task[None]) -> None:
+        """A stream retries for ever; one that ends by itself has met a bug, which must not go unseen."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+            self._wake.set()
 
     def _dispatch(self) -> None:
         oldest = self._spool.get_oldest_id()

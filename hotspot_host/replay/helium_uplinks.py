@@ -39,7 +39,7 @@ def read_records(paths: Iterable[Path]) -> HeliumRecords:
             found.records += 1
             try:
                 _read_record(record, path.name.partition(".")[0], found)
-            except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
                 raise BadRecording(f"{path}, line {number}: {type(error).__name__} {error}") from None
     return found
 

@@ -134,7 +134,7 @@ async def _replay_helium(recording: Recording, options: ReplayOptions, say: Say)
     sent = accepted = known = 0
     refused: Counter[str] = Counter()
     async with httpx.AsyncClient(
-        base_url=f"{options.chain.rstrip('/')}/v1", timeout=30.0, trust_env=False
+        base_url=f"{options.chain.rstrip('/').removesuffix('/v1')}/v1", timeout=30.0, trust_env=False
     ) as http:
         for batch in iterate_batches(found.observations, OBSERVATIONS_A_REQUEST):
             answer = await _post(http, batch)

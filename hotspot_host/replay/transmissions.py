@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from hotspot_host.forwarder.uplink_filter import Dropped, judge
 from hotspot_host.gwmp.server import read_rxpk
@@ -35,13 +36,16 @@ def count_expected_drops(push: Push) -> list[str]:
     return reasons
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time of any precision; None where it is none."""
-    if not text:
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+
+
+def parse_time(text: object) -> datetime | None:
+    """An RFC 3339 time of any precision, UTC where it names no zone; None where it is none."""
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         return None
-    head, dot, fraction = text.rstrip("Z").partition(".")
+    seconds, fraction, zone = match[1], (match[2] or "0").ljust(6, "0")[:6], match[3] or "Z"
     try:
-        parsed = datetime.fromisoformat(f"{head}{dot}{fraction[:6].ljust(6, '0') if dot else ''}")
+        return datetime.fromisoformat(f"{seconds}.{fraction}{'+00:00' if zone == 'Z' else zone}")
     except ValueError:
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -15,7 +15,14 @@ from typing import Any
 
 from hotspot_host.replay.recordings import BadRecording, decode_object, iterate_lines
 from hotspot_host.replay.transmissions import Push, parse_time
-from router.lorawan.gwmp import CrcStatus, DataRateFields, PushData, Rxpk, encode_datagram
+from router.lorawan.gwmp import (
+    CrcStatus,
+    DataRateFields,
+    PushData,
+    Rxpk,
+    decode_datagram,
+    encode_datagram,
+)
 
 UPLINK_EVENTS = frozenset({"ns.up.data.process", "ns.up.join.process"})
 
@@ -40,23 +47,22 @@ def iterate_pushes(path: Path) -> Iterator[Push]:
     for heard_at_s, number, data in sorted(uplinks, key=lambda uplink: uplink[:2]):
         try:
             copies = [_read_copy(data, metadata) for metadata in data["rx_metadata"]]
-        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise BadRecording(
                 f"{path}, line {number}: {type(error).__name__} {error} in an uplink event"
             ) from None
-        for eui, rxpk in copies:
-            body = encode_datagram(PushData(token=0, gateway_eui=eui, rxpks=(rxpk,)))[_HEADER_BYTES:]
-            yield Push(eui, body, (rxpk,), heard_at_s - earliest, number)
+        for push, body in copies:
+            yield Push(push.gateway_eui, body, push.rxpks, heard_at_s - earliest, number)
 
 
-def _read_copy(data: dict[str, Any], metadata: dict[str, Any]) -> tuple[bytes, Rxpk]:
-    """What one gateway heard of a transmission."""
+def _read_copy(data: dict[str, Any], metadata: dict[str, Any]) -> tuple[PushData, bytes]:
+    """What one gateway heard of a transmission, and the JSON that it sends of it."""
     eui = bytes.fromhex(metadata["gateway_ids"]["eui"])
     if len(eui) != 8:
         raise ValueError(f"gateway EUI {eui.hex()}")
     settings = data["settings"]
     lora = settings["data_rate"]["lora"]
-    return eui, Rxpk(
+    rxpk = Rxpk(
         phy_payload=binascii.a2b_base64(data["raw_payload"]),
         frequency_hz=int(settings["frequency"]),
         data_rate=DataRateFields(
@@ -70,3 +76,8 @@ def _read_copy(data: dict[str, Any], metadata: dict[str, Any]) -> tuple[bytes, R
         snr_db=float(metadata.get("snr", 0.0)),
         channel=int(metadata.get("channel_index", 0)),
     )
+    datagram = encode_datagram(PushData(token=0, gateway_eui=eui, rxpks=(rxpk,)))
+    sent = decode_datagram(datagram)  # what no packet forwarder can send is found here, not at the hotspot
+    if not isinstance(sent, PushData) or sent.rejected:
+        raise ValueError(", ".join(getattr(sent, "rejected", ())) or "no PUSH_DATA")
+    return sent, datagram[_HEADER_BYTES:]

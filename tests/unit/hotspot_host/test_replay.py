@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hardware.lora.modulation import DataRate
@@ -17,10 +19,12 @@ from hotspot_host.cli import replay_app
 from hotspot_host.forwarder.packets import get_data_rate
 from hotspot_host.gwmp.server import AllowList
 from hotspot_host.replay import run as run_module
+from hotspot_host.replay import rxpk_lines, ttn_events
 from hotspot_host.replay.helium_uplinks import read_records
 from hotspot_host.replay.recordings import BadRecording, Kind, recognise
 from hotspot_host.replay.repeats import FrameRecord, compute_resend_gap_ms, count_repeats
 from hotspot_host.replay.run import ReplayOptions, describe, replay
+from hotspot_host.replay.transmissions import count_expected_drops
 
 from .conftest import Parts
 from .fakes import FakeRouter, running_router, wait_for
@@ -271,6 +275,68 @@ def test_recordings_are_known_by_content(tmp_path: Path, content: bytes, kind: K
     else:
         assert recognise(path).kind is kind
         assert recognise(tmp_path).kind is kind
+
+
+HELIUM_LINE = {
+    "dev_eui": "00", "raw_packet": "QAMAsqEAAAADXexV8TEGhyZOBmjpIHI=",
+    "decoded": {"payload": {"latitude": 45.1, "longitude": 5.7}},
+    "hotspots": [
+        {"spreading": "SF12BW125", "frequency": 868.1, "id": "h", "lat": 45, "long": 5, "rssi": -100, "snr":
+         1, "reported_at": 1672867882173, "hold_time": 0}
+    ],
+}  # fmt: skip
+TTN_LINE = {
+    "name": "ns.up.data.process", "identifiers": [], "unique_id": "1",
+    "data": {
+        "raw_payload": "QAMAsqEAAAADXexV8TEGhyZOBmjpIHI=", "received_at": "2024-11-24T17:28:17.1Z",
+        "settings": {"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 7}}, "frequency": "9"},
+        "rx_metadata": [{"gateway_ids": {"eui": "AA" * 8}, "timestamp": 5, "rssi": -80, "snr": 5}],
+    },
+}  # fmt: skip
+RXPK_LINE = {"rxpk": [{"freq": 868.1, "datr": "SF7BW125", "data": "AAAA", "time": "2015-03-01T20:46:57Z"}]}
+
+JSON_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=20), st.just([]), st.just({}), st.just([None]),
+)  # fmt: skip
+
+
+def list_places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All paths into a JSON value."""
+    inside: Any = ()
+    if isinstance(value, dict | list):
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+    places = [place] if place else []
+    for key, below in inside:
+        places += list_places(below, (*place, key))
+    return places
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), line=st.sampled_from([HELIUM_LINE, TTN_LINE, RXPK_LINE]), value=JSON_VALUES)
+def test_any_damage_to_a_line_is_read_or_named(
+    tmp_path: Path, data: st.DataObject, line: dict[str, Any], value: Any
+) -> None:
+    damaged = json.loads(json.dumps(line))
+    *way, last = data.draw(st.sampled_from(list_places(damaged)))
+    parent = damaged
+    for key in way:
+        parent = parent[key]
+    parent[last] = value
+    path = tmp_path / "file"
+    path.write_text(json.dumps(damaged) + "\n")
+    try:
+        recording = recognise(path)
+        if recording.kind is Kind.HELIUM_UPLINKS:
+            count_repeats(read_records(recording.paths).frames)
+        elif recording.kind is Kind.TTN_EVENTS:
+            for push in ttn_events.iterate_pushes(path):
+                count_expected_drops(push)
+        else:
+            for push in rxpk_lines.iterate_pushes(path, bytes(8)):
+                count_expected_drops(push)
+    except BadRecording as error:
+        assert str(path) in str(error)
 
 
 def test_a_folder_of_several_kinds_is_refused(tmp_path: Path) -> None:

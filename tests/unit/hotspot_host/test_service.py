@@ -143,8 +143,8 @@ async def test_a_host_joins_earns_and_beacons(tmp_path: Path) -> None:
 async def test_the_command_starts_without_chain_or_board_and_ends_on_sigterm(tmp_path: Path) -> None:
     data_dir = str(tmp_path / "hotspot")
     setup = [
-        "hotspot", "setup", "--data-dir", data_dir, "--port", str(tmp_path / "tty"), "--location", "48.2,16.37",
-        "--chain", "http://127.0.0.1:9", "--chain-grpc", "127.0.0.1:9", "--yes",
+        "hotspot", "setup", "--data-dir", data_dir, "--port", str(tmp_path / "tty"),
+        "--location", "48.2,16.37", "--chain", "http://127.0.0.1:9", "--chain-grpc", "127.0.0.1:9", "--yes",
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(*HEXHAUL, *setup, stdout=asyncio.subprocess.DEVNULL)
     assert await process.wait() == 0
