@@ -267,28 +267,34 @@ class Air:
         self._on_sent(job.sequence, result, started_us)
 
     def _transmit(self, job):
-        # No allocation, no garbage collection and no flash between here and the start.
-        gc.collect()
+        gc.collect()  # now, so that none is due before the start
         self._process_events(time.ticks_us())
         self._listening = None
         self._radio.prepare_transmit(*job.settings, memoryview(job.payload)[: job.length])
+        at_us = time.ticks_add(job.start_us, -self._tx_start_us)
+        late_us = self._start_at(at_us)
+        if late_us > self._late_limit_us:
+            self._end(job, link.TOO_LATE, 0)
+            return
+        self._on_air = job
+        job.state = _ON_AIR
+        if late_us > self.latest_us:
+            self.latest_us = late_us
+        self._started_us = time.ticks_add(job.start_us, late_us)
+        job.end_us = time.ticks_add(job.end_us, late_us)
+
+    def _start_at(self, at_us):
+        # Start the prepared transmission at that instant, unless that has passed by more than the limit;
+        # returns how late. Nothing here allocates (a test locks the heap): a garbage collection would take
+        # milliseconds.
         ticks_us = time.ticks_us
         ticks_diff = time.ticks_diff
-        at_us = time.ticks_add(job.start_us, -self._tx_start_us)
         left_us = ticks_diff(at_us, ticks_us()) - _SPIN_US
         if left_us > 1000:
             time.sleep_ms(left_us // 1000)
         while ticks_diff(at_us, ticks_us()) > 0:
             pass
-        now_us = ticks_us()
-        late_us = ticks_diff(now_us, at_us)
-        if late_us > self._late_limit_us:
-            self._end(job, link.TOO_LATE, 0)
-            return
-        self._radio.start_transmit()
-        self._on_air = job
-        job.state = _ON_AIR
-        if late_us > self.latest_us:
-            self.latest_us = late_us
-        self._started_us = time.ticks_add(now_us, self._tx_start_us)
-        job.end_us = time.ticks_add(job.end_us, late_us)
+        late_us = ticks_diff(ticks_us(), at_us)
+        if late_us <= self._late_limit_us:
+            self._radio.start_transmit()
+        return late_us
