@@ -176,9 +176,21 @@ async def publish(address: str, topic: str, payload: bytes | str, *more: str) ->
     tool = find_tool("mosquitto_pub")
     assert tool is not None
     process = await asyncio.create_subprocess_exec(
-        tool, "-h", host, "-p", port, "-q", "1", "-t", topic, "-m", payload, *more,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        tool,
+        "-h",
+        host,
+        "-p",
+        port,
+        "-q",
+        "1",
+        "-t",
+        topic,
+        "-m",
+        payload,
+        *more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     output, _ = await asyncio.wait_for(process.communicate(), 15)
     assert process.returncode == 0, output.decode()
 

@@ -45,9 +45,15 @@ class Sensor:
         return accept.rx_delay
 
     def build_uplink(
-        self, data: bytes = b"hello", f_port: int | None = 1, *, confirmed: bool = False, ack: bool = False,
-        f_opts: bytes = b"", f_cnt: int | None = None,
-    ) -> bytes:  # fmt: skip
+        self,
+        data: bytes = b"hello",
+        f_port: int | None = 1,
+        *,
+        confirmed: bool = False,
+        ack: bool = False,
+        f_opts: bytes = b"",
+        f_cnt: int | None = None,
+    ) -> bytes:
         assert self.keys is not None
         number = self.f_cnt if f_cnt is None else f_cnt
         self.f_cnt = number + 1

@@ -26,9 +26,12 @@ def make_sensor() -> Sensor:
 
 async def add_sensor(router: RunningRouter, sensor: Sensor, **more: str) -> dict[str, object]:
     return await router.add_device(
-        name="collar-1", dev_eui=sensor.dev_eui.hex(), join_eui=sensor.join_eui.hex(),
-        app_key=sensor.app_key.hex(), **more,
-    )  # fmt: skip
+        name="collar-1",
+        dev_eui=sensor.dev_eui.hex(),
+        join_eui=sensor.join_eui.hex(),
+        app_key=sensor.app_key.hex(),
+        **more,
+    )
 
 
 async def join(sensor: Sensor, *hotspots: HotspotClient) -> None:
