@@ -18,6 +18,7 @@ from hotspot_host.board_link import (
     RequestRefused,
     TransmitRefused,
     TransmitRequest,
+    inbox,
     requests,
 )
 from hotspot_host.board_link import link as link_module
@@ -140,6 +141,28 @@ async def test_packets_are_given_once_and_again_until_acknowledged() -> None:
         board.offer()
         await until(lambda: list(board.packets) == [2])
         assert link._inbox.get_count() == 0
+
+
+async def test_a_packet_that_nobody_acknowledges_is_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "GIVE_AGAIN_S", 0.2)
+    board = FakeBoard()
+    async with await open_link(board) as link:
+        board.add_packet(1, b"one")
+        board.offer()
+        (first,) = await take(link, 1)
+        began = asyncio.get_running_loop().time()
+
+        async def offer_on() -> None:
+            while True:
+                board.offer()
+                await asyncio.sleep(0.01)
+
+        offering = asyncio.create_task(offer_on())
+        assert await take(link, 1) == [first]
+        assert asyncio.get_running_loop().time() - began > 0.19
+        await link.acknowledge(first.packet_id)
+        await until(lambda: not board.packets)
+        offering.cancel()
 
 
 async def test_a_new_host_gets_what_the_old_one_did_not_acknowledge() -> None:
