@@ -11,6 +11,7 @@ from hashlib import sha256
 import msgspec
 
 from chain.blocks.entropy import CHAIN_LINKS, compute_entropy
+from chain.coverage.process import open_round
 from chain.keys.address import NETWORK_MAIN, NETWORK_TEST
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 from chain.ledger.balances import credit_minted
@@ -125,15 +126,13 @@ def write_genesis_state(state: State, chain: Chain) -> None:
     state.put(
         ENTROPY_SOURCE, ONLY, EntropySource(anchor=chain.entropy_anchor, links_left=CHAIN_LINKS, mix=mix)
     )
-    state.put(
-        ROUND,
-        ONLY,
-        Round(
-            round=0,
-            epoch=0,
-            entropy=compute_entropy(chain.entropy_anchor, mix, 0),
-            opened_at_ms=chain.genesis_time_ms,
-            opened_height=0,
-        ),
+    opened = Round(
+        round=0,
+        epoch=0,
+        entropy=compute_entropy(chain.entropy_anchor, mix, 0),
+        opened_at_ms=chain.genesis_time_ms,
+        opened_height=0,
     )
+    state.put(ROUND, ONLY, opened)
+    open_round(state, chain.get_context(0, chain.genesis_time_ms, opened))
     check_conservation(state)

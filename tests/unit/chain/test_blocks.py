@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from chain.blocks.application import InvalidBlock
 from chain.blocks.engine import SingleProducer
-from chain.blocks.entropy import LinkChain
+from chain.blocks.entropy import LinkChain, compute_entropy, get_entropy_source
 from chain.blocks.genesis import InvalidGenesis, decode_genesis
 from chain.blocks.header import (
     Block,
@@ -145,6 +146,26 @@ def test_a_rule_that_fails_unforeseen_does_not_stop_the_chain(
     assert [(o.included, o.code) for o in applied.outcomes] == [(False, "internal_error")]
     assert "no rule foresees" in caplog.text
     assert get_account(home.state, FAUCET.public_key.binary).nonce == 0
+
+
+def test_a_closed_rounds_secrets_go_into_the_next_entropy(
+    home: Home, follower: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = home.propose(after_ms=10_000)
+    monkeypatch.setattr("chain.blocks.application.get_entropy_contribution", lambda state: b"secret")
+    applied = home.make_block(after_ms=10_000)
+    assert applied.block.header.entropy_reveal == without.block.header.entropy_reveal
+    assert applied.head.state_digest != without.head.state_digest
+    mix = sha256(b"hexhaul/entropy-mix/1\x00" + home.chain.genesis_hash + b"secret").digest()
+    assert get_entropy_source(home.state).mix == mix
+    expected = compute_entropy(applied.block.header.entropy_reveal, mix, 1)
+    assert applied.events[0].fields["entropy"] == expected
+
+
+def test_a_report_of_the_very_first_round_is_judged(home: Home) -> None:
+    report = sign_arrival(home.chain.chain_id, BEACON, b"no report", GENESIS_MS + 5, PRODUCER)
+    applied = home.make_block(reports=[report], after_ms=10_000)
+    assert [event.kind for event in applied.events] == ["beacon_verdict", "round_opened"]
 
 
 # Reports
@@ -338,8 +359,6 @@ def test_the_hash_covers_every_field_but_the_signature(home: Home) -> None:
 
 
 def test_merkle_roots_by_hand() -> None:
-    from hashlib import sha256
-
     def leaf(value: bytes) -> bytes:
         return sha256(b"\x00" + value).digest()
 

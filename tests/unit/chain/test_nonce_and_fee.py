@@ -34,6 +34,15 @@ def test_fee_burns_data_credits_where_they_suffice() -> None:
     assert get_supply(world.state, HXT).burnt == 0
 
 
+def test_fee_may_take_the_last_data_credit() -> None:
+    world = World()
+    world.change_parameters(hotspot_add_fee_data_credits=1_000_000 - 13)
+    body = HotspotAdd(**world.head("carol"), owner=world["dave"], hotspot=world["hotspot"])
+    assert compute_required_fee(body, world.context.parameters) == 1_000_000
+    world.apply(body)
+    assert world.account("carol").data_credits == 0
+
+
 def test_fee_burns_hxt_rounded_up_where_data_credits_do_not_suffice() -> None:
     world = World()
     world.change_parameters(hxt_price=300_000_007)  # no multiple of anything

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.ledger.events import Event, render_event
+from chain.store.chain_store import (
+    BlockCommit,
+    ChainStore,
+    Head,
+    Outcome,
+    Pending,
+    StoreError,
+    _get_prefix_end,
+)
+
+HOTSPOT, OTHER = b"\x11" * 33, b"\x12" * 33
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ChainStore]:
+    store = ChainStore(tmp_path / "chain.db")
+    store.write_genesis(bytes(32), Head(0, bytes(32), 5, bytes(32)), [(b"a", b"1"), (b"b", b"2")])
+    yield store
+    store.close()
+
+
+def commit(store: ChainStore, height: int, *events: Event, **more: object) -> None:
+    head = Head(height, height.to_bytes(32, "big"), 1000 * height, bytes(32))
+    changes = more.pop("changes", [])
+    store.commit_block(
+        BlockCommit(head=head, raw=b"block %d" % height, changes=changes, events=events, **more)
+    )
+
+
+def test_state_rows(store: ChainStore) -> None:
+    commit(
+        store, 1, changes=[(b"a", None), (b"b", b"3"), (b"ba", b"4"), (b"\xff", b"5"), (b"\xff\xff", b"6")]
+    )
+    for reader in (store.committed, store.readable):
+        assert reader.get(b"a") is None
+        assert reader.get(b"b") == b"3"
+        assert list(reader.iterate(b"b")) == [(b"b", b"3"), (b"ba", b"4")]
+        assert list(reader.iterate(b"\xff")) == [(b"\xff", b"5"), (b"\xff\xff", b"6")]
+        assert len(list(reader.iterate(b""))) == 4
+
+
+@given(st.binary(max_size=4), st.binary(max_size=6))
+def test_prefix_ends(prefix: bytes, key: bytes) -> None:
+    end = _get_prefix_end(prefix)
+    assert key.startswith(prefix) == (prefix <= key and (end is None or key < end))
+
+
+def test_a_failed_block_leaves_nothing(store: ChainStore) -> None:
+    commit(store, 1, changes=[(b"b", b"3")])
+    with pytest.raises(sqlite3.IntegrityError):
+        commit(store, 1, Event("x", {}), changes=[(b"b", b"4")])
+    assert store.committed.get(b"b") == b"3"
+    assert store.get_head().height == 1
+    assert store.get_events(0, 10) == []
+
+
+def test_outcomes_settle_what_was_pending(store: ChainStore) -> None:
+    one, two = Pending(b"1" * 32, b"raw 1"), Pending(b"2" * 32, b"raw 2")
+    report = Pending(b"3" * 32, b"report")
+    store.add_pending([one, two], [report])
+    store.add_pending([one], [report])
+    assert store.get_pending_transactions() == [one, two]
+    assert store.get_pending_reports() == [report]
+    rejected = Outcome(two.id, 1, False, "nonce_gap", "why")
+    commit(store, 1, outcomes=[Outcome(one.id, 1, True), rejected], settled_reports=[report.id])
+    assert store.get_pending_transactions() == store.get_pending_reports() == []
+    assert store.get_outcome(two.id) == rejected
+    # What was rejected may be sent again and get in; what is in stays in, whatever is said later.
+    commit(store, 2, outcomes=[Outcome(two.id, 2, True)])
+    commit(store, 3, outcomes=[Outcome(two.id, 3, False, "nonce_used", "again")])
+    assert store.get_outcome(two.id) == Outcome(two.id, 2, True)
+    assert store.get_outcome(bytes(32)) is None
+
+
+def test_events_by_height_come_in_whole_blocks(store: ChainStore) -> None:
+    commit(store, 1, Event("x", {"n": 0}), Event("x", {"n": 1}))
+    commit(store, 2)
+    commit(store, 3, Event("x", {"n": 2}), Event("x", {"n": 3}), Event("x", {"n": 4}))
+    assert [e.fields["n"] for e in store.get_events(0, 100)] == [0, 1, 2, 3, 4]
+    assert [e.fields["n"] for e in store.get_events(0, 1)] == [0, 1]
+    assert [e.fields["n"] for e in store.get_events(0, 3)] == [0, 1, 2, 3, 4]
+    assert [e.fields["n"] for e in store.get_events(2, 1)] == [2, 3, 4]
+    assert store.get_events(4, 10) == []
+    assert [(e.height, e.index, e.time_ms) for e in store.get_events(3, 1)] == [
+        (3, 0, 3000),
+        (3, 1, 3000),
+        (3, 2, 3000),
+    ]
+
+
+def test_events_by_what_they_are_about(store: ChainStore) -> None:
+    commit(store, 1, Event("verdict", {"hotspot": HOTSPOT, "round": 1}))
+    commit(store, 2, Event("verdict", {"hotspot": OTHER, "round": 1}), Event("paid", {"hotspot": HOTSPOT}))
+    commit(store, 3, Event("verdict", {"hotspot": HOTSPOT, "round": 2}), Event("closed", {"epoch": 7}))
+
+    def find(*kinds: str, limit: int = 10, **about: object) -> list[tuple[int, int]]:
+        return [(e.height, e.index) for e in store.find_events(kinds, limit, **about)]  # type: ignore[arg-type]
+
+    assert find("verdict") == [(3, 0), (2, 0), (1, 0)]
+    assert find("verdict", "paid", hotspot=HOTSPOT) == [(3, 0), (2, 1), (1, 0)]
+    assert find("verdict", round=1) == [(2, 0), (1, 0)]
+    assert find("verdict", round=1, hotspot=OTHER) == [(2, 0)]
+    assert find("verdict", limit=1) == [(3, 0)]
+    assert find("closed", epoch=7) == [(3, 1)]
+    assert find("closed", epoch=8) == []
+
+
+def test_rendering_of_an_event(store: ChainStore) -> None:
+    fields = {"hotspot": HOTSPOT, "data": b"\x01\x02", "location": 2**60, "why": {"n": 1}, "list": [b"\x03"]}
+    commit(store, 1, Event("reward_paid", fields))
+    [stored] = store.get_events(1, 1)
+    rendered = render_event(stored)
+    assert rendered["event"] == "reward_paid"
+    assert rendered["hotspot"].startswith("1")
+    assert (rendered["data"], rendered["location"]) == ("0102", "1000000000000000")
+    assert (rendered["why"], rendered["list"]) == ({"n": 1}, ["03"])
+
+
+def test_only_one_process_may_have_it_open(store: ChainStore) -> None:
+    with pytest.raises(StoreError, match="another node runs"):
+        ChainStore(store.path)
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "chain.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreError, match="restore it from a backup"):
+        ChainStore(tmp_path / "chain.db")
+
+
+def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chain.db"
+    ChainStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="schema 99"):
+        ChainStore(path)
+
+
+def test_before_the_genesis_there_is_no_head(tmp_path: Path) -> None:
+    store = ChainStore(tmp_path / "chain.db")
+    assert store.get_genesis_hash() is None
+    with pytest.raises(StoreError, match="no genesis"):
+        store.get_head()
+    store.close()
