@@ -120,7 +120,7 @@ class Network:
         path = self.plan.data_dir / "ether.json"
         config: dict[str, Any] = {
             "propagation": {
-                "exponent": 2.7,
+                "exponent": 3.0,
                 "reference_loss_db": 31.2,
                 "shadowing_db": 3,
                 "seed": 1,
@@ -203,7 +203,7 @@ class Network:
         if name.startswith("collar"):
             more += flags(walk=f"{lat},{lng},250,1.3,{index + 1}")
         else:
-            more += ["--analog", "36=1650000:200000:3600", "--analog", "39=1500000:400000:5400"]
+            more += ["--analog", "36=1650000:200000:3600", "--analog", "39=1900000:300000:5400"]
         await self.start_board(name, "sensor", *more)
 
     def get_or_make_device_keys(self, name: str) -> dict[str, Any]:

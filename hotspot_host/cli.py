@@ -215,7 +215,7 @@ def replay(
         gwmp = gwmp or up.get("gwmp")
         options = ReplayOptions(
             gwmp=check_host_port(gwmp) if gwmp else None,
-            chain=chain or up.get("chain_api"),
+            chain=(chain or up.get("chain_api", "")).rstrip("/").removesuffix("/v1") or None,
             speed=parse_speed(speed),
             gateway_eui=parse_eui(gateway_eui),
         )

@@ -122,15 +122,13 @@ async def test_a_downlink_published_on_mqtt_reaches_the_sensor(town: Network) ->
 
 
 async def test_beacons_are_witnessed_verified_and_paid(town: Network) -> None:
-    await town.wait_for("epoch", 200, is_it=lambda line: line.get("hotspots", 0) >= 3)
+    await town.wait_for("epoch_closed", 200, is_it=lambda line: line.get("hotspots", 0) >= 3)
     verdicts = await get(town, "/poc/verdicts", limit=200)
-    rows = verdicts["data"] if isinstance(verdicts, dict) else verdicts
-    good = [row for row in rows if row["kind"] == "witness_verdict" and row["ok"]]
+    good = [row for row in verdicts if row["kind"] == "witness_verdict" and row["ok"]]
     assert len({row["hotspot"] for row in good}) == 3
     assert all(row["hotspot"] != row["beaconer"] for row in good)
     rewards = await get(town, "/rewards", limit=200)
-    rows = rewards["data"] if isinstance(rewards, dict) else rewards
-    assert {"beacon", "witness"} <= {row["reward"] for row in rows if row["hxt"] > 0}
+    assert {"beacon", "witness"} <= {row["reward"] for row in rewards if row["hxt"] > 0}
 
 
 async def test_the_hotspot_that_delivered_is_credited_and_the_books_add_up(town: Network) -> None:
@@ -152,7 +150,7 @@ async def test_the_hotspot_that_delivered_is_credited_and_the_books_add_up(town:
 
 async def test_everything_on_the_air_keeps_the_law(town: Network) -> None:
     """Adds up what each station sent in each sub-band, from the ether's own record."""
-    await town.wait_for("epoch", 200)
+    await town.wait_for("epoch_closed", 200)
     sent = [json.loads(line) for line in (town.data_dir / "logs" / "air.jsonl").read_text().splitlines()]
     region = get_region("EU868")
     assert {row["node"] for row in sent} >= {"hotspot-1", "hotspot-2", "hotspot-3", "collar-1", "garden-1"}

@@ -1,0 +1,81 @@
+"""What a hotspot hears is decided by the air, not by what the programs tell each other."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware.virtual.ether.control import EtherControl
+from tests.integration.network import Network, running
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
+
+
+async def get_witness_verdicts(network: Network, after_round: int) -> list[dict[str, Any]]:
+    """Verdicts on witnesses of the first round after ``after_round`` that closed with some, or of none."""
+    async with network.chain as chain:
+        answer = await chain.get("/poc/verdicts", params={"limit": 500})
+        rows = [row for row in answer.json() if row["kind"] == "witness_verdict"]
+    return [row for row in rows if row["round"] > after_round]
+
+
+async def get_round(network: Network) -> int:
+    async with network.chain as chain:
+        return int((await chain.get("/poc/round")).json()["round"])
+
+
+async def wait_for_round(network: Network, number: int) -> None:
+    async with asyncio.timeout(90):
+        while await get_round(network) < number:
+            await asyncio.sleep(0.2)
+
+
+async def test_forty_decibels_more_silence_the_network(tmp_path: Path) -> None:
+    async with running(tmp_path / "data", "--pace", "1.5") as network:
+        await network.wait_for("uplink", 90)
+        await network.wait_for("witness", 60)
+        async with EtherControl(network.data_dir / "ether.sock") as ether:
+            await ether.set_extra_loss(40)
+        # What was on the way is let through: the rest of this round, and its verdicts.
+        await wait_for_round(network, await get_round(network) + 1)
+        mark, quiet_from = len(network.lines), await get_round(network)
+        await wait_for_round(network, quiet_from + 2)
+        heard = [line for line in network.lines[mark:] if line["event"] in ("uplink", "join", "witness")]
+        assert heard == []
+        sent = [line for line in network.lines[mark:] if line["event"] == "beacon"]
+        assert len(sent) >= 3, "the hotspots must have gone on sending"
+        assert await get_witness_verdicts(network, quiet_from - 1) == []
+        async with EtherControl(network.data_dir / "ether.sock") as ether:
+            await ether.set_extra_loss(0)
+        await network.wait_for("witness", 60, after=mark)
+
+
+async def test_swapped_positions_change_signals_and_verdicts(tmp_path: Path) -> None:
+    """In near free space a signal tells the distance: who isn't where they say is found out."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    air = {"exponent": 2.03, "reference_loss_db": 31.2, "shadowing_db": 0, "seed": 1, "extra_loss_db": 0}
+    (data_dir / "ether.json").write_text(json.dumps({"propagation": air, "nodes": {}}))
+    async with running(data_dir, "--pace", "1.5", "--sensors", "0") as network:
+        await network.wait_for("epoch_closed", 150)
+        honest = await get_witness_verdicts(network, 0)
+        assert honest and {row["reason"] for row in honest if not row["ok"]} <= {"late", "unordered"}
+        signals = {(row["beaconer"], row["hotspot"]): row["signal_ddbm"] for row in honest if row["ok"]}
+        assert len(signals) == 6
+
+        nodes = json.loads((data_dir / "ether.json").read_text())["nodes"]
+        async with EtherControl(data_dir / "ether.sock") as ether:
+            for name, other in (("hotspot-1", "hotspot-2"), ("hotspot-2", "hotspot-1")):
+                await ether.set_position(name, nodes[other]["lat"], nodes[other]["lng"])
+        swapped_in = await get_round(network)
+        await wait_for_round(network, swapped_in + 2)
+        swapped = await get_witness_verdicts(network, swapped_in)
+        changed = [
+            row for row in swapped if abs(row["signal_ddbm"] - signals[row["beaconer"], row["hotspot"]]) >= 20
+        ]
+        assert changed, "signals did not change"
+        refused = [row for row in swapped if not row["ok"]]
+        assert refused and {row["reason"] for row in refused} == {"bad_rssi"}
+        assert all(row["measured"] > row["limit"] for row in refused)
