@@ -34,17 +34,17 @@ def _format_fraction(value: int, scale: int) -> str:
 def describe_reward(reward: str, hxt: int, why: Fields) -> str:
     """One sentence and its sum: for what, how many units, scaled by which hex, which part of which pool."""
     pool = format_hxt(why["pool"])
-    part = f"{100 * why['share'] / why['shares']:.1f} % of the {pool} for "
+    part = f"a share of {100 * why['share'] / why['shares']:.1f} % in the {pool} for"
     if reward == "data":
         carried = f"{_count(why['packets'], 'packet')} for {_count(why['data_credits'], 'data credit')}"
-        return f"{format_hxt(hxt)} for carrying {carried}: {part}data"
+        return f"{format_hxt(hxt)} for carrying {carried}: {part} data"
     units = f"{_format_fraction(why['units'], UNIT)} reward units"
-    scaled = f"hex scale {_format_fraction(why['scale'], SCALE)}"
+    scaled = f"{units} × hex scale {_format_fraction(why['scale'], SCALE)}"
     if reward == "beacon":
-        did = f"{_count(why['beacons'], 'beacon')} with {_count(why['witnessed'], 'witness report')}"
-        return f"{format_hxt(hxt)} for {did}: {units} × {scaled} = {part}beacons"
+        did = f"{_count(why['beacons'], 'beacon')}, {why['witnessed']} of them witnessed"
+        return f"{format_hxt(hxt)} for {did}: {scaled}, {part} beacons"
     did = f"witnessing {_count(why['witnesses'], 'beacon')} of {_count(why['beaconers'], 'hotspot')}"
-    return f"{format_hxt(hxt)} for {did}: {units}, {scaled} and the beaconers' = {part}witnesses"
+    return f"{format_hxt(hxt)} for {did}: {scaled} × the beaconers' scales, {part} witnesses"
 
 
 def _dbm(tenths: int) -> str:
