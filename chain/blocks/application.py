@@ -77,8 +77,7 @@ def process_transactions(
 def process_received_report(
     state: State, report: ReceivedReport, chain: Chain, context: BlockContext
 ) -> list[Event]:
-    """Take in one report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past.
-    """
+    """Take in one report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past."""
     if not is_arrival_signed_by(chain.chain_id, report, chain.producer):
         raise InvalidBlock("a report's arrival time isn't signed by the node that took it in")
     if report.received_at_ms > context.time_ms:
@@ -92,8 +91,7 @@ def process_received_report(
 def process_boundaries(
     state: State, chain: Chain, context: BlockContext, boundaries: Boundaries, reveal: bytes
 ) -> list[Event]:
-    """Close what the block's time is past, and open the next round. Raises InvalidBlock for a wrong reveal.
-    """
+    """Close what the block's time is past, and open the next round. Raises InvalidBlock for a wrong reveal."""
     if not boundaries.closes_round:
         if reveal:
             raise InvalidBlock("a block that opens no round reveals entropy")

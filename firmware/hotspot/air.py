@@ -105,8 +105,7 @@ class Air:
             if not window.used:
                 free = window
             elif (
-                time.ticks_diff(start_us, window.end_us) < 0
-                and time.ticks_diff(window.start_us, end_us) < 0
+                time.ticks_diff(start_us, window.end_us) < 0 and time.ticks_diff(window.start_us, end_us) < 0
             ):
                 # The host repeats a request whose answer was lost: then it is this very window.
                 apart_us = abs(time.ticks_diff(start_us, window.start_us))

@@ -380,4 +380,3 @@ class BoardLink:
             self._console_line.clear()
         else:
             self._console_line.append(byte)
-

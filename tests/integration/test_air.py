@@ -17,7 +17,7 @@ async def get_witness_verdicts(network: Network, after_round: int) -> list[dict[
     """Verdicts on witnesses of the first round after ``after_round`` that closed with some, or of none."""
     async with network.chain as chain:
         answer = await chain.get("/poc/verdicts", params={"limit": 500})
-        rows = [row for row in answer.json() if row["kind"] == "witness_verdict"]
+        rows = [row for row in answer.json() if row["event"] == "witness_verdict"]
     return [row for row in rows if row["round"] > after_round]
 
 

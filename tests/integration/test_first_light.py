@@ -107,6 +107,10 @@ async def test_a_downlink_published_on_mqtt_reaches_the_sensor(town: Network) ->
         "data": base64.b64encode(b"woof").decode(),
     }
     seen: dict[str, dict[str, Any]] = {}
+    said = bytearray()
+    serial_port = (town.data_dir / "boards" / f"{info['deviceName']}.tty").open("rb", buffering=0)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(serial_port, lambda: said.extend(serial_port.read(4096)))
     async with asyncio.timeout(150), aiomqtt.Client(host, port) as client:
         await client.subscribe(f"{base}/event/+", qos=1)
         await client.publish(f"{base}/command/down", json.dumps(command), qos=1)
@@ -115,16 +119,17 @@ async def test_a_downlink_published_on_mqtt_reaches_the_sensor(town: Network) ->
             if {"txack", "ack"} <= set(seen):
                 break
     assert seen["ack"]["acknowledged"] is True
-    # What the sensor itself says on its serial port:
-    await town.wait_for(
-        "board_output", 30, is_it=lambda line: "downlink port 10 776f6f66" in line.get("text", "")
-    )
+    async with asyncio.timeout(30):  # and what the sensor itself says on its serial port:
+        while b"downlink port 10 776f6f66" not in bytes(said).lower():
+            await asyncio.sleep(0.1)
+    loop.remove_reader(serial_port)
+    serial_port.close()
 
 
 async def test_beacons_are_witnessed_verified_and_paid(town: Network) -> None:
     await town.wait_for("epoch_closed", 200, is_it=lambda line: line.get("hotspots", 0) >= 3)
     verdicts = await get(town, "/poc/verdicts", limit=200)
-    good = [row for row in verdicts if row["kind"] == "witness_verdict" and row["ok"]]
+    good = [row for row in verdicts if row["event"] == "witness_verdict" and row["ok"]]
     assert len({row["hotspot"] for row in good}) == 3
     assert all(row["hotspot"] != row["beaconer"] for row in good)
     rewards = await get(town, "/rewards", limit=200)
@@ -162,7 +167,7 @@ async def test_everything_on_the_air_keeps_the_law(town: Network) -> None:
     last_uplink: dict[str, int] = {}
     for row in sent:
         expected_us = compute_time_on_air_us(
-            row["payload_bytes"], row["spreading_factor"], row["bandwidth_hz"], crc=row["crc"]
+            row["payload_bytes"], row["spreading_factor"], row["bandwidth_hz"], crc=not row["invert_iq"]
         )
         assert row["time_on_air_us"] == expected_us
         band = next(b for b in region.sub_bands if b.start_hz <= row["frequency_hz"] < b.end_hz)

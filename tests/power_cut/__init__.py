@@ -44,7 +44,7 @@ class PowerCut:
         return environment
 
     def apply(self) -> int:
-        """Takes back all that was not synced; call it when the processes are dead. Returns how many writes."""
+        """Takes back all that was not synced, the processes being dead. Returns how many writes."""
         paths = {}
         for path in self.root.rglob("*"):
             if path.is_file() and not path.is_symlink():

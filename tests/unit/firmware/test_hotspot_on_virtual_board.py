@@ -303,5 +303,3 @@ def test_the_radio_was_never_misused(town: Town) -> None:
     """Last: whatever the tests before had the driver do, the chip model found no fault."""
     for name in ("one", "two"):
         assert town.get_events(name, "fault") == []
-
-

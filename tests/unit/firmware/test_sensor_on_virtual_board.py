@@ -107,9 +107,7 @@ async def join_report_and_obey(town: Town) -> None:
 
         # RX1: a confirmed downlink with a MAC command.
         request = encode_mac_commands([DevStatusReq()])
-        await network.answer(
-            packet, f_port=5, frm_payload=b"\x01\xfe", is_confirmed=True, f_opts=request
-        )
+        await network.answer(packet, f_port=5, frm_payload=b"\x01\xfe", is_confirmed=True, f_opts=request)
         assert await console.find("downlink") == "downlink port 5 01fe"
         packet, frame, _ = await network.await_uplink()
         assert frame.ack

@@ -174,9 +174,7 @@ def test_a_transmission_is_as_asked_and_ends_when_it_must(
     expected_us = compute_time_on_air_us(52, spreading_factor, 125_000, 6, 10, True, not invert_iq)
     assert emission.time_on_air_us == expected_us
     module = bench.modules["sx1276"]
-    assert (
-        module.compute_time_on_air_us(52, spreading_factor, 125_000, 6, 10, not invert_iq) == expected_us
-    )
+    assert module.compute_time_on_air_us(52, spreading_factor, 125_000, 6, 10, not invert_iq) == expected_us
     bench.clock.pass_until(emission.end_us + 10)
     assert bench.flag.raised
     assert radio.edge_us == emission.end_us % 2**30
