@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 
 MAX_PACE = 1.5  # beyond, beacons (184 832 us at SF8) would break the 1 % of their sub-band
 JOIN_EUI = "68786861756c0001"
+#: Event lines that only --verbose shows: another part says the same, or it happens every few seconds.
+DETAILS = frozenset(
+    {
+        ("hotspot", event)
+        for event in ("faucet", "burnt", "registration", "hotspot_added", "location_asserted")
+    }
+    | {
+        ("hotspot", event)
+        for event in ("beacon", "witness", "report", "claim", "chain", "router", "downlink")
+    }
+    | {("router", event) for event in ("faucet", "burn", "registered", "channel", "paying")}
+    | {("chain", "payment"), ("chain", "burn"), ("ether", "node_joined"), ("board", "ether_up")}
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,7 @@ class Plan:
     mqtt_broker: str | None
     as_json: bool
     ready_file: Path | None
+    verbose: bool
 
     @property
     def round_s(self) -> int:
@@ -82,7 +96,7 @@ class Network:
         usual |= {f"hotspot-http-{i}": 4467 + i for i in range(plan.hotspots)}
         self.plan = plan
         self.ports = choose_ports(plan.data_dir / "ports.json", plan.host, usual, plan.ports)
-        self.printer = Printer(plan.as_json)
+        self.printer = Printer(plan.as_json, frozenset() if plan.verbose else DETAILS)
         self.supervisor = Supervisor([sys.executable, __file__], plan.data_dir / "logs", self.printer)
         self.ether_socket = plan.data_dir / "ether.sock"
         self.boards = plan.data_dir / "boards"
@@ -352,6 +366,7 @@ def up(
         Path | None, typer.Option(help="Written once all is up: one JSON object with the addresses.")
     ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Event lines as JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every event line of every part.")] = False,
 ) -> None:
     """Runs a whole network on this machine: ether, chain, router, hotspots, sensors, map."""
     from hardware.virtual.town import TownError
@@ -379,6 +394,7 @@ def up(
         mqtt_broker,
         json_lines,
         ready_file,
+        verbose,
     )
     raise typer.Exit(run_up(plan))
 

@@ -20,30 +20,35 @@ RESTART_DELAYS_S = (0.2, 1.0, 3.0, 10.0)
 STABLE_AFTER_S = 30.0
 LOG_LIMIT_BYTES = 5_000_000
 PR_SET_PDEATHSIG = 1
+#: Of these there are several, so a line says whose it is.
+NAMED_SERVICES = ("hotspot", "board")
 
 
 class Printer:
-    """Event lines of all parts, as text for people or as JSON for programs."""
+    """Event lines of all parts, as text for people or as JSON for programs.
 
-    def __init__(self, as_json: bool) -> None:
+    ``hidden`` are (service, event) pairs that people needn't see, because another part says the same or
+    because it happens all the time; programs get them all.
+    """
+
+    def __init__(self, as_json: bool, hidden: frozenset[tuple[str, str]] = frozenset()) -> None:
         self.as_json = as_json
+        self.hidden = hidden
 
     def say(self, event: str, text: str, **fields: Any) -> None:
-        self.show(
-            {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "service": "up",
-                "event": event,
-                "text": text,
-                **fields,
-            }
-        )
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.show({"time": time, "service": "up", "event": event, "text": text, **fields})
 
     def show(self, line: dict[str, Any]) -> None:
         if self.as_json:
             print(json.dumps(line), flush=True)
-        else:
-            print(f"{datetime.now().strftime('%H:%M:%S')}  {line.get('text', '')}", flush=True)
+            return
+        service, name, text = line.get("service", ""), line.get("name", ""), line.get("text", "")
+        if (service, line.get("event")) in self.hidden:
+            return
+        if name and name not in text and service in NAMED_SERVICES:
+            text = f"{name}: {text}"
+        print(f"{datetime.now().strftime('%H:%M:%S')}  {text}", flush=True)
 
 
 def die_with_parent() -> None:
