@@ -147,6 +147,7 @@ class Bench:
             DIO1: Pin(DIO1),
         }
         self.chip.on_dio = self._process_dio
+        self._emission_ids = itertools.count()
         self.spi = Spi(self.clock, self.chip)
         self.modules: dict[str, ModuleType] = {
             "time": self.clock.make_time(),
@@ -198,13 +199,24 @@ class Bench:
         radio.reset()
         return radio
 
+    def get_register(self, address: int) -> int:
+        """What a register of the current page holds."""
+        return self.chip.registers.get_page(address)[address]
+
+    def power_cycle(self) -> None:
+        """The supply dips behind the driver's back: everything in the chip is as after a reset."""
+        self.chip.nreset(0)
+        self.clock.pass_us(1000)
+        self.chip.nreset(1)
+        self.clock.pass_us(6000)
+
     def arrive(
         self, payload: bytes, start_us: int | None = None, rssi_dbm: int = -80, **fields: Any
     ) -> Emission:
         """A frame from elsewhere begins (default: in 1 ms). Returns it."""
         emission = Emission(
             **{
-                "emission_id": len(self.chip._receive_path.signals) + self.clock.us,
+                "emission_id": next(self._emission_ids),
                 "start_us": self.clock.us + 1000 if start_us is None else start_us,
                 "frequency_hz": 868_100_000,
                 "spreading_factor": 7,

@@ -17,8 +17,8 @@ def bench() -> Bench:
 
 def test_reset_leaves_a_calibrated_chip_in_lora_standby(bench: Bench) -> None:
     bench.make_radio()
-    assert bench.chip.is_lora
-    assert bench.chip.mode == 1
+    assert bench.chip.registers.is_lora
+    assert bench.chip.registers.mode == 1
     assert bench.chip.faults == []
 
 
@@ -46,23 +46,22 @@ def test_listen_sets_what_is_asked(
     assert settings.rx_inverted == invert_iq
     assert settings.sync_word == 0x34
     assert settings.low_data_rate == ((1 << spreading_factor) / bandwidth_hz > 0.016)
-    assert bench.chip.mode == 5
+    assert bench.chip.registers.mode == 5
     assert bench.chip.faults == []
     # Errata 2.1 and 2.3.
-    page = bench.chip._lora
-    assert page[0x36] == (0x02 if bandwidth_hz == 500_000 else 0x03)
-    assert page[0x31] == (0x83 if bandwidth_hz == 500_000 else 0x03)
+    assert bench.get_register(0x36) == (0x02 if bandwidth_hz == 500_000 else 0x03)
+    assert bench.get_register(0x31) == (0x83 if bandwidth_hz == 500_000 else 0x03)
     if bandwidth_hz == 500_000:
-        assert page[0x3A] == 0x64
+        assert bench.get_register(0x3A) == 0x64
     else:
-        assert (page[0x2F], page[0x30]) == (0x40, 0x00)
+        assert (bench.get_register(0x2F), bench.get_register(0x30)) == (0x40, 0x00)
 
 
 def test_narrow_reception_is_tuned_up_by_the_errata_and_transmission_is_not(bench: Bench) -> None:
     radio = bench.make_radio()
     radio.listen(868_100_000, 41_667, 7, 5, 0x34, False)
     assert abs(bench.chip.settings.frequency_hz - 868_141_667) <= 31
-    assert bench.chip._lora[0x2F] == 0x44
+    assert bench.get_register(0x2F) == 0x44
     radio.prepare_transmit(868_100_000, 41_667, 7, 5, 0x34, False, True, 8, 14, b"x")
     assert abs(bench.chip.settings.frequency_hz - 868_100_000) <= 31
 
@@ -140,7 +139,7 @@ def test_power_is_the_power_asked_for(bench: Bench, power_dbm: int) -> None:
     radio.prepare_transmit(868_100_000, 125_000, 7, 5, 0x34, True, False, 8, power_dbm, b"x")
     radio.start_transmit()
     assert bench.air.emissions[0].power_cdbm == power_dbm * 100
-    assert bench.chip._shared[0x0B] == (0x31 if power_dbm > 17 else 0x2B)
+    assert bench.get_register(0x0B) == (0x31 if power_dbm > 17 else 0x2B)
     assert bench.chip.faults == []
 
 
@@ -151,7 +150,7 @@ def test_the_20_dbm_mode_ends_with_its_transmission(bench: Bench) -> None:
         radio.start_transmit()
         bench.clock.pass_us(100_000)
     assert [emission.power_cdbm for emission in bench.air.emissions] == [2000, 1400]
-    assert bench.chip._shared[0x4D] == 0x84
+    assert bench.get_register(0x4D) == 0x84
 
 
 @pytest.mark.parametrize("spreading_factor", [7, 10, 11, 12])
@@ -194,7 +193,7 @@ def test_single_reception_times_out_after_its_symbols(bench: Bench) -> None:
     bench.clock.pass_us(300_000)
     assert bench.flag.raised
     assert radio.read_events() == 0x80
-    assert bench.chip.mode == 1
+    assert bench.chip.registers.mode == 1
     assert bench.chip.faults == []
     assert bench.chip.settings.symbol_timeout == 208
     assert began_us < bench.clock.us
@@ -208,14 +207,14 @@ def test_single_reception_catches_a_downlink(bench: Bench) -> None:
     assert radio.read_events() & 0x40
     assert radio.read_packet()
     assert bytes(radio.data[: radio.length]) == b"downlink"
-    assert bench.chip.mode == 1
+    assert bench.chip.registers.mode == 1
 
 
 def test_a_chip_that_lost_its_mode_is_noticed(bench: Bench) -> None:
     radio = bench.make_radio()
     radio.listen(*HOME)
     assert radio.is_as_left()
-    bench.chip._power_on()
+    bench.power_cycle()
     assert not radio.is_as_left()
     radio.reset()
     radio.listen(*HOME)
