@@ -13,7 +13,7 @@ _MAX_UNSENT = 8192
 
 
 class Transport(Protocol):
-    """What a BoardLink needs of a connection. Callbacks come from the event loop, never from within a call."""
+    """What a BoardLink needs of a connection. Callbacks come from the event loop, never within a call."""
 
     def write(self, data: bytes) -> None: ...
     def set_baud(self, baud: int) -> None: ...
@@ -105,7 +105,7 @@ class SerialPort:
 
 
 def make_serial_connect(path: str) -> Connect:
-    """A ``Connect`` for a port's path; a symlink is followed anew each time, so a restarted board is found."""
+    """A ``Connect`` for a path; a symlink is followed anew each time: a restarted board is found."""
 
     def connect(baud: int, on_bytes: Callable[[bytes], None], on_lost: Callable[[str], None]) -> Transport:
         return SerialPort(path, baud, on_bytes, on_lost)
