@@ -137,6 +137,21 @@ async def test_several_transactions_in_a_row_before_any_block(chain: ChainClient
     assert (await chain.account(payer.public_key.address)).next_nonce == 11
 
 
+async def test_two_programs_with_one_payers_key(chain: ChainClient, node: NodeProcess) -> None:
+    payer, payee = await make_rich(chain), Keypair.generate().public_key
+    payees = (Payee(payee.binary, 1),)
+
+    async def send_some(program: ChainClient, memo: bytes) -> None:
+        # With one memo for both, equal nonces would make one transaction of two: it would be paid once.
+        body = Payment(payer=payer.public_key.binary, nonce=0, fee=0, payees=payees, memo=memo)
+        for _ in range(8):
+            await program.wait_included(await program.send(body, [payer]))
+
+    async with ChainClient(node.url) as other:
+        await asyncio.gather(send_some(chain, b"one"), send_some(other, b"other"))
+    assert (await chain.account(payee.address)).hxt == 16
+
+
 async def test_sending_the_same_bytes_again_is_fine_at_any_time(chain: ChainClient) -> None:
     payer, network = await make_rich(chain), await chain.network()
     body = Burn(payer=payer.public_key.binary, nonce=1, fee=0, payee=payer.public_key.binary, hxt=10**6)
