@@ -35,8 +35,8 @@ class Stage:
 
     def __init__(self, folder: Path, rounds: int, hotspots: int = 14) -> None:
         begin_ms = get_time_ms() - rounds * ROUND_MS - 10_000
-        self.history = History(folder, begin_ms, hotspots)
-        self.history.place_all()
+        self.history = History(folder, begin_ms)
+        self.history.add_hotspots(hotspots)
         self.history.play_rounds(rounds)
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -47,8 +47,9 @@ class Stage:
         self._thread.start()
         assert self._started.wait(20), "the application did not start"
 
-    def play_rounds(self, rounds: int) -> None:
-        """So many more rounds, told to everybody who waits for blocks."""
+    def play_rounds(self, rounds: int, new_hotspots: int = 0) -> None:
+        """So many more rounds, told to everybody who waits for blocks; new hotspots join before."""
+        self.history.add_hotspots(new_hotspots)
         self.history.play_rounds(rounds)
         asyncio.run_coroutine_threadsafe(self._tell(), self._loop).result(10)
 

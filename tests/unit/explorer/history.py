@@ -37,7 +37,7 @@ HEARD_FROM_DDBM = -1_190
 class History(Town):
     """A chain in a folder, and its town. Genesis is at ``begin_ms``; blocks come at chosen times after."""
 
-    def __init__(self, folder: Path, begin_ms: int, hotspots: int = len(PLACES)) -> None:
+    def __init__(self, folder: Path, begin_ms: int) -> None:
         parameters = make_parameters(
             epoch_ms=EPOCH_MS,
             hotspot_add_fee_data_credits=50,
@@ -47,15 +47,17 @@ class History(Town):
         self.parameters = replace(parameters, coverage=coverage)
         self.home = Home(folder, make_genesis(self.parameters, time_ms=begin_ms))
         self.owner = Keypair(sha256(b"owner").digest())
-        self.keys = [Keypair(sha256(b"hotspot %d" % at).digest()) for at in range(hotspots)]
+        self.keys: list[Keypair] = []
 
     @property
     def state(self) -> State:  # type: ignore[override]
         return self.home.state
 
-    def place_all(self) -> None:
-        """All hotspots join and get their places, one block each."""
-        for at, key in enumerate(self.keys):
+    def add_hotspots(self, hotspots: int = len(PLACES)) -> None:
+        """So many more join and get their places, each with two blocks."""
+        for at in range(len(self.keys), len(self.keys) + hotspots):
+            key = Keypair(sha256(b"hotspot %d" % at).digest())
+            self.keys.append(key)
             owner, payer = self.owner.public_key.binary, FAUCET.public_key.binary
             add = HotspotAdd(payer=payer, nonce=1, fee=0, owner=owner, hotspot=key.public_key.binary)
             self.home.make_block(self.home.build(add, FAUCET, self.owner, key))

@@ -13,6 +13,7 @@ export function hxt(units, digits = 4) {
   return `${value.toLocaleString("en", { maximumFractionDigits: digits })} HXT`;
 }
 
+export const amount = (units) => (units / HXT_UNITS).toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 export const compactHxt = (units) => `${COMPACT.format(units / HXT_UNITS)} HXT`;
 export const exactHxt = (units) => `${(units / HXT_UNITS).toLocaleString("en", { maximumFractionDigits: 8 })} HXT`;
 export const decibels = (tenths, unit) => `${(tenths / 10).toFixed(1).replace("-", "−")} ${unit}`;

@@ -75,9 +75,9 @@ export class HotspotPage {
         tile(hxt(page.hxt, 2), "earned"), tile(`${count(page.beacons_heard)} / ${count(page.beacons)}`, "beacons heard / sent"),
         tile(count(page.witnessed), "witnessed"), tile(count(page.rejected), "reports rejected")),
       this.section("earned", "Earned, and why", renderRewards(page.rewards)),
-      this.section("heard-by", `Heard by ${plural(page.heard_by.length, "hotspot")}`,
+      this.section("heard-by", `Heard by ${plural(countHeard(page.heard_by), "hotspot")}`,
         this.renderLinks(page.heard_by, "witness", "Nobody has witnessed its beacons yet. The neighbours' boards listen in its next slot, once a round.")),
-      this.section("heard", `Heard ${plural(page.heard.length, "hotspot")}`,
+      this.section("heard", `Heard ${plural(countHeard(page.heard), "hotspot")}`,
         this.renderLinks(page.heard, "beaconer", "It has witnessed nobody yet. It listens whenever a neighbour is ordered to beacon.")),
       this.section("rejected", `Rejected reports (${count(page.rejected)})`, this.renderVerdicts(page.rejected_reports, "None of its reports was rejected.")),
       this.section("reports", "Latest reports", this.renderVerdicts(page.verdicts, "No reports yet: verdicts come when a round closes.")),
@@ -100,9 +100,9 @@ export class HotspotPage {
     const sorted = [...links].sort((a, b) => b.heard - a.heard || a.distance_m - b.distance_m);
     return el("ul", { class: "rows" }, sorted.map((link) => el("li", {},
       this.name(link[who], link[`${who}_name`], `${who}-${link[who]}`),
-      el("span", { class: "amount" }, `${count(link.heard)} ×`),
+      el("span", { class: "amount" }, link.heard ? `${count(link.heard)} ×` : "not accepted"),
       el("p", {}, `${decibels(link.signal_ddbm, "dBm")}, SNR ${decibels(link.snr_ddb, "dB")}, ${distance(link.distance_m)}, ${ago(link.last_ms)}`),
-      link.rejected > 0 && el("p", { class: "no" }, `${count(link.rejected)} rejected${link.last_reason ? `, the last for ${link.last_reason.replaceAll("_", " ")}` : ""}`))));
+      link.rejected > 0 && el("p", { class: "no" }, `${count(link.rejected)} rejected${link.last_reason ? `, the last one for ${link.last_reason.replaceAll("_", " ")}` : ""}`))));
   }
 
   renderVerdicts(verdicts, empty) {
@@ -122,6 +122,8 @@ export class HotspotPage {
     }));
   }
 }
+
+const countHeard = (links) => links.filter((link) => link.heard > 0).length;
 
 function renderRewards(rewards) {
   if (!rewards.length) {

@@ -2,7 +2,7 @@
 // screen readers.
 
 import { byId, el, fill } from "./dom.js";
-import { ago, count, decibels, distance, hxt, plural } from "./format.js";
+import { ago, amount, count, decibels, distance, plural } from "./format.js";
 
 const ROWS = 200;
 
@@ -56,10 +56,10 @@ export function showLists(view, { openHotspot, showAll, goTo }) {
   const { hexes, hotspots, links } = view;
   const { placed } = hotspots.meta.network;
   const rows = hotspots.features.map(({ properties: p }) => [
-    opener(p.name, () => openHotspot(p.address)), count(p.beacons_heard), count(p.witnessed), count(p.rejected), hxt(p.hxt, 2), ago(p.last_ms)]);
+    opener(p.name, () => openHotspot(p.address)), amount(p.hxt), count(p.beacons_heard), count(p.witnessed), count(p.rejected), ago(p.last_ms)]);
   fill(byId("hotspot-list"), rows.length
     ? table(`${plural(rows.length, "hotspot")} in this view, ${count(placed)} in the network`,
-      [["Hotspot", ""], ["Beacons heard", "number"], ["Witnessed", "number"], ["Rejected", "number"], ["Earned", "number"], ["Last report", "number"]], rows, hotspots.meta.left_out)
+      [["Hotspot", ""], ["HXT earned", "number"], ["Beacons heard", "number"], ["Wit\u00adnessed", "number"], ["Re\u00adjected", "number"], ["Last report", "number"]], rows, hotspots.meta.left_out)
     : none("hotspots", placed, "Set one up: hexhaul hotspot setup. It appears here once a block has its place.", showAll));
   const linkRows = links.features.map(({ properties: p }) => [
     opener(p.witness_name, () => openHotspot(p.witness)), opener(p.beaconer_name, () => openHotspot(p.beaconer)),
