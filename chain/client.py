@@ -56,7 +56,7 @@ class NotFound(RequestRefused):
 
 
 class ChainClient:
-    """Talks to one node. All methods raise ChainUnavailable; safe to share between tasks of one event loop."""
+    """Talks to one node. All methods raise ChainUnavailable; may be shared by tasks of one event loop."""
 
     def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
         self.base_url = base_url.rstrip("/")

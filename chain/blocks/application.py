@@ -19,11 +19,9 @@ from chain.coverage.tables import get_entropy_contribution
 from chain.ledger.conservation import check_conservation, recount
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
-from chain.ledger.process_transaction import process_transaction
 from chain.ledger.state import State
 from chain.ledger.tables import CARRIED_DATA, ONLY, ROUND, Round, iterate_carried_data
 from chain.rewards.process import process_epoch_close
-from chain.transactions.types import TransactionBody
 
 
 class InvalidBlock(Exception):
@@ -62,22 +60,10 @@ def compute_boundaries(chain: Chain, open_round: Round, time_ms: int) -> Boundar
     )
 
 
-def process_transactions(
-    state: State, bodies: tuple[TransactionBody, ...], context: BlockContext
-) -> list[Event]:
-    """Apply transactions whose signatures are good, in order. Raises InvalidTransaction at the first bad
-    one.
-    """
-    events: list[Event] = []
-    for body in bodies:
-        events += process_transaction(state, body, context)
-    return events
-
-
 def process_received_report(
     state: State, report: ReceivedReport, chain: Chain, context: BlockContext
 ) -> list[Event]:
-    """Take in one report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past."""
+    """One report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past."""
     if not is_arrival_signed_by(chain.chain_id, report, chain.producer):
         raise InvalidBlock("a report's arrival time isn't signed by the node that took it in")
     if report.received_at_ms > context.time_ms:
@@ -91,7 +77,7 @@ def process_received_report(
 def process_boundaries(
     state: State, chain: Chain, context: BlockContext, boundaries: Boundaries, reveal: bytes
 ) -> list[Event]:
-    """Close what the block's time is past, and open the next round. Raises InvalidBlock for a wrong reveal."""
+    """Close what is past, and open the next round. Raises InvalidBlock for a wrong reveal."""
     if not boundaries.closes_round:
         if reveal:
             raise InvalidBlock("a block that opens no round reveals entropy")

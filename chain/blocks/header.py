@@ -93,8 +93,10 @@ def is_header_signed(header: Header) -> bool:
 
 
 def compute_transactions_root(transactions: tuple[bytes, ...]) -> bytes:
+    """Merkle root over the canonical bytes of each transaction."""
     return compute_merkle_root(transactions)
 
 
 def compute_reports_root(reports: tuple[ReceivedReport, ...]) -> bytes:
+    """Merkle root over the encoding of each report with its arrival."""
     return compute_merkle_root([_encoder.encode(report) for report in reports])

@@ -17,6 +17,7 @@ from chain.ledger.tables import CHANNEL_CLAIMS, Channel, Hotspot, Round, Router,
 
 
 def view_network(chain: Chain) -> api.Network:
+    """GET /v1/network."""
     return api.Network(
         chain_id=chain.chain_id,
         network="test" if chain.network == NETWORK_TEST else "main",
@@ -29,6 +30,7 @@ def view_network(chain: Chain) -> api.Network:
 
 
 def view_hotspot(key: bytes, hotspot: Hotspot) -> api.Hotspot:
+    """A hotspot by its key."""
     public_key = PublicKey(key)
     return api.Hotspot(
         address=public_key.address,
@@ -44,6 +46,7 @@ def view_hotspot(key: bytes, hotspot: Hotspot) -> api.Hotspot:
 
 
 def view_route(key: bytes, router: Router) -> api.Route:
+    """A router by its owner's key."""
     return api.Route(
         router=encode_address(key),
         grpc=router.grpc,
@@ -60,6 +63,7 @@ def view_route(key: bytes, router: Router) -> api.Route:
 
 
 def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Channel:
+    """A channel with what each hotspot has claimed of it."""
     return api.Channel(
         id=channel_id.hex(),
         router=encode_address(channel.router),
@@ -80,6 +84,7 @@ def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Chann
 
 
 def view_round(chain: Chain, round: Round, challenges: tuple[Challenge, ...]) -> api.PocRound:
+    """The open round; `challenges` by time."""
     return api.PocRound(
         round=round.round,
         entropy=round.entropy.hex(),
@@ -103,10 +108,12 @@ def view_round(chain: Chain, round: Round, challenges: tuple[Challenge, ...]) ->
 
 
 def view_supply(supply: Supply) -> api.Supply:
+    """The books of one token."""
     return api.Supply(minted=supply.minted, burnt=supply.burnt, held=supply.held, locked=supply.locked)
 
 
 def view_block(block: Block) -> api.Block:
+    """A block with its transactions and reports in base64."""
     header = block.header
     return api.Block(
         height=header.height,

@@ -49,7 +49,7 @@ def sign_transaction(chain_id: str, body: TransactionBody, keypairs: Iterable[Ke
 
 
 def verify_signatures(chain_id: str, signed: SignedTransaction) -> None:
-    """Check every signature. Raises InvalidTransaction (wrong_signature_count, invalid_key, bad_signature)."""
+    """Check all signatures. Raises InvalidTransaction (signature count, key, signature)."""
     signers = get_signers(signed.body)
     if len(signed.signatures) != len(signers):
         raise InvalidTransaction(

@@ -1,7 +1,7 @@
 """Our signatures against an independent implementation: the old `ed25519` package (the reference C code).
 
-It is unmaintained, slow, and takes signatures that our rule refuses: good enough to look over PyNaCl's shoulder,
-never to decide.
+It is unmaintained, slow, and takes signatures that our rule refuses: good enough to look over PyNaCl's
+shoulder, never to decide.
 """
 
 import pytest
