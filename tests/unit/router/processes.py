@@ -29,27 +29,24 @@ class ChainNode:
         init = [*HEXHAUL, "chain", "init", "--data-dir", str(folder), *pace]
         subprocess.run(init, check=True, capture_output=True, timeout=60)
         command = [*HEXHAUL, "chain", "run", "--data-dir", str(folder), "--http", "127.0.0.1:0"]
-        self._errors = (folder / "stderr").open("w+")
-        self.process = subprocess.Popen(
-            [*command, "--grpc", "127.0.0.1:0", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            entry = json.loads(line)
-            if entry["event"] == "ready":
-                self.url = f"http://{entry['http']}"
-                break
-        else:
-            self._errors.seek(0)
-            raise AssertionError(f"chain node did not start: {self._errors.read()}")
+        lines, errors = folder / "stdout", folder / "stderr"
+        with lines.open("w") as output, errors.open("w") as error_output:  # files: a full pipe would stop it
+            self.process = subprocess.Popen(
+                [*command, "--grpc", "127.0.0.1:0", "--json"], stdout=output, stderr=error_output
+            )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process.poll() is None:
+            entries = [json.loads(line) for line in lines.read_text().splitlines(True) if line.endswith("\n")]
+            for entry in entries:
+                if entry["event"] == "ready":
+                    self.url = f"http://{entry['http']}"
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"chain node did not start: {errors.read_text()}")
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=20)
-        self._errors.close()
+        self.process.wait(timeout=20)
 
 
 class RouterProcess:
