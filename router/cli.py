@@ -43,6 +43,16 @@ def parse_range(text: str) -> tuple[int, int]:
     return start, end
 
 
+def parse_net_id(text: str) -> bytes:
+    try:
+        net_id = bytes.fromhex(text)
+    except ValueError:
+        net_id = b""
+    if len(net_id) != 3:
+        fail(f"--net-id {text!r} must be 6 hex digits, such as 000000", 2)
+    return net_id
+
+
 @app.command("run")
 def run(
     chain: Annotated[str, typer.Option(help="URL of a chain node.")],
@@ -62,6 +72,7 @@ def run(
     dev_addr_range: Annotated[
         list[str] | None, typer.Option(help="START-END in hex; may be repeated.")
     ] = None,
+    net_id: Annotated[str, typer.Option(help="NetID, 6 hex digits; 000000 is for experiments.")] = "000000",
     channel_data_credits: Annotated[int, typer.Option(min=100, help="Data credits of a channel.")] = 50_000,
     name: Annotated[str, typer.Option(help="Name in the event lines.")] = "router",
     json_lines: Annotated[bool, typer.Option("--json", help="Event lines as JSON.")] = False,
@@ -74,6 +85,7 @@ def run(
     from router.console.access import TokenError
     from router.service import Options, RouterService
     from router.store.database import StoreError
+    from router.traffic.desk import Settings
 
     try:
         if mqtt_broker:
@@ -89,6 +101,7 @@ def run(
             public_grpc=public_grpc,
             dev_addr_ranges=tuple(parse_range(text) for text in dev_addr_range or ["00000000-ffffffff"]),
             channel_data_credits=channel_data_credits,
+            settings=Settings(net_id=parse_net_id(net_id)),
         )
         asyncio.run(_serve(RouterService, options, EventLines("router", name, json_lines)))
     except (OSError, StoreError, KeyFileError, TokenError, BrokerError, BrokerUrlError) as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -205,6 +207,9 @@ class IngressServer(packet_router_pb2_grpc.packetServicer):
             raise
         except TimeoutError:
             stream.end(f"no registration within {REGISTER_TIMEOUT_S:.0f} s")
+        except (OSError, sqlite3.Error, RuntimeError, LookupError, ValueError) as error:
+            logging.getLogger(__name__).error("a hotspot's stream failed", exc_info=error)
+            stream.end("the router failed at a message; its log says why")
         except Refused as refused:
             self.refusals[refused.reason] += 1
             stream.end(str(refused))

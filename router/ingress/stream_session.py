@@ -60,11 +60,6 @@ class StreamSession:
         self.ack_interval_s = 0
         self._nonce = b""
 
-    @property
-    def is_proven(self) -> bool:
-        """Whether whoever is at the other end has shown that it holds the gateway's key now."""
-        return self.session_key is not None or (self.gateway is not None and not self.is_session_capable)
-
     def process_register(self, message: wire.packet_router_register_v1, now_ms: int) -> PublicKey:
         """Check a registration. Raises Refused, always fatal."""
         if self.gateway is not None:

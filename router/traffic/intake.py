@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 
+from chain.wire import packet_router_pb2 as wire
 from router.lorawan.frames import DataFrame, Frame, JoinRequest
 from router.network.dedup import Added, DedupWindow, is_same_transmission
 from router.network.frame_view import parse_frame
@@ -56,8 +59,22 @@ class Intake:
                 continue
             await asyncio.sleep(max(0, due_ms - self._now_ms()) / 1000)
             for transmission in self._window.close_due(self._now_ms()):
-                self.process(transmission)
+                self._process_safely(transmission)
                 await asyncio.sleep(0)
+
+    def _process_safely(self, transmission: Transmission) -> None:
+        """One frame that we fail at must not stop all others, nor come again for ever. A store that
+        fails does: then nothing can be promised, and the process ends.
+        """
+        try:
+            self.process(transmission)
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            logging.getLogger(__name__).error("frame %s failed", transmission.payload.hex(), exc_info=error)
+            for reception in (*transmission.receptions, *transmission.repeats):
+                receipt = wire.receipt_v1(packet_hash=reception.packet_hash, status=wire.REFUSED)
+                self._desk.wire.send_receipt(reception.hotspot, receipt)
 
     def process(self, transmission: Transmission) -> None:
         """Everything that one transmission leads to, up to the receipts."""

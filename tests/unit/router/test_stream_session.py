@@ -78,7 +78,6 @@ def refusal(action: object) -> tuple[str, bool]:
 
 def test_the_usual_way() -> None:
     session = open_session()
-    assert session.is_proven
     reception = session.process_packet(
         make_packet(SESSION_KEY, gateway_eui=b"\5" * 8, received_at=NOW - 3), NOW
     )
@@ -104,7 +103,6 @@ def test_sessions_that_are_refused() -> None:
     assert refusal(lambda: session.process_session_init(make_init())) == ("not_registered", True)
     session.process_register(make_register(), NOW)
     session.make_offer(NONCE)
-    assert not session.is_proven
     assert refusal(lambda: session.process_session_init(make_init(bytes(32)))) == ("wrong_nonce", False)
     assert refusal(lambda: session.process_session_init(make_init(signer=OTHER))) == ("bad_signature", True)
     session.process_session_init(make_init())
