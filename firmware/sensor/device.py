@@ -25,6 +25,7 @@ _CODING_RATE = const(5)
 _PORT = const(1)
 _WATCHDOG_MS = const(30_000)
 _TURN_MS = const(1000)
+_FIRST_READING_MS = const(10_000)
 _JOIN_RX1_S = const(5)  # JOIN_ACCEPT_DELAY1 and 2 (regional parameters 2.2.7)
 _JOIN_RX2_S = const(6)
 #: A window opens so much earlier than the radio must listen: writing its registers takes a few milliseconds.
@@ -135,6 +136,8 @@ class Device:
         while True:
             if not self._joined:
                 self._join()
+                # Somebody watches a new sensor: its first reading comes soon, but not on the join's heels.
+                self._wait_ms(min(self._interval_ms, _FIRST_READING_MS))
             self._send_readings()
             # A little later each time by chance: two devices that started together don't collide for ever.
             self._wait_ms(self._interval_ms + self._draw(self._interval_ms >> 4))

@@ -114,7 +114,7 @@ async def get_counters(network: Network) -> dict[str, int]:
             for session in detail["sessions"]:
                 for name in ("f_cnt_up", "f_cnt_down"):
                     counters[f"{device['name']} {session['dev_addr']} {name}"] = session[name]
-        for total in (await router.get("/data-credits")).json()["totals"]:
+        for total in (await router.get("/data-credits")).json()["vouchers"]:
             counters[f"{total['hotspot_name']} data credits"] = total["total_data_credits"]
     assert len(counters) >= 4
     return counters

@@ -199,7 +199,7 @@ async def test_grenoble_becomes_a_layer_marked_as_imported_and_never_enters_the_
         layer = (
             await chain.get("/observations/hexes", params={"bbox": "5,44.5,6.5,46", "resolution": 7})
         ).json()
-        assert len(layer["features"]) > 20
+        assert len(layer["features"]) >= 10
         assert layer["meta"]["imported"] is True
         assert (await chain.get("/hotspots")).json() == before
         # sent again, nothing is counted twice
