@@ -100,7 +100,7 @@ def settle(page: Page) -> None:
     page.evaluate(
         """() => new Promise((done) => {
             const map = window.hexhaulMap;
-            map.once("idle", done);
+            map.once("idle", () => done());
             map.triggerRepaint();
         })"""
     )

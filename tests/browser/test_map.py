@@ -78,8 +78,8 @@ def test_draws_what_the_api_answers(stage: Stage, open_page: OpenPage, take_scre
 def test_draws_what_the_api_answers_for_a_part(stage: Stage, open_page: OpenPage, zoom: float) -> None:
     page = open_page(stage.url)
     settle(page)
-    page.evaluate("(zoom) => window.hexhaulMap.jumpTo({ center: [7.4640, 46.9440], zoom })", zoom)
-    page.wait_for_selector("html[data-view=moving], html[data-view=loading]", state="attached")
+    page.evaluate("(zoom) => { window.hexhaulMap.jumpTo({ center: [7.4640, 46.9440], zoom }); }", zoom)
+    assert page.locator("html").get_attribute("data-view") != "ready"
     settle(page)
     counts = assert_drawn(page, stage)
     if zoom > 13:
@@ -198,7 +198,7 @@ def test_on_a_phone(stage: Stage, open_page: OpenPage, take_screenshot: Screensh
 def test_layers_can_be_hidden(stage: Stage, open_page: OpenPage) -> None:
     page = open_page(stage.url)
     settle(page)
-    page.get_by_label("Links", exact=True).uncheck()
+    page.get_by_role("checkbox", name="Links").uncheck()
     settle(page)
     assert get_drawn(page, ["links", "links-rejected"], "id") == set()
     assert get_drawn(page, ["hotspots"], "address") != set()
