@@ -199,7 +199,7 @@ class Network:
             data_dir=folder,
             port=port,
             gwmp=self.at(f"gwmp-{index}"),
-            gwmp_allow="any",
+            gwmp_allow="any" if self.plan.host.startswith("127.") else None,
             http=self.at(f"hotspot-http-{index}"),
             **chain,
         )
