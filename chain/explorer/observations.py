@@ -50,13 +50,17 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 def find_fault(observation: Observation) -> str | None:
-    """Why an observation can't be true, or None. The bounds are those that mappers use."""
+    """Why an observation can't be true, or None.
+
+    The bounds are those of Helium's mappers, but for RSSI: concentrators that are some dB off report -148 dBm
+    at SF12 (CampusIoT's recordings), where -141 would refuse what was really heard.
+    """
     if not (-90 <= observation.latitude <= 90 and -180 <= observation.longitude <= 180):
         return "position_off_the_map"
     if observation.latitude == 0 and observation.longitude == 0:
         return "position_0_0"
-    if not -141 <= observation.rssi_dbm <= 0:
-        return "rssi_beyond_-141..0_dbm"
+    if not -150 <= observation.rssi_dbm <= 0:
+        return "rssi_beyond_-150..0_dbm"
     if not -40 <= observation.snr_db <= 40:
         return "snr_beyond_40_db"
     if not 5 <= observation.spreading_factor <= 12:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from chain.explorer.page import StaticFiles
 from tests.browser.stage import Stage
@@ -57,15 +57,26 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     requests: list[str] = []
 
     def open_page(
-        url: str, width: int = 1440, height: int = 900, scheme: str = "light", wait_for: str = READY
+        url: str,
+        width: int = 1440,
+        height: int = 900,
+        scheme: str = "light",
+        wait_for: str = READY,
+        absent: bool = False,
     ) -> Page:
+        """``absent``: the node has to answer 404 to something, which browsers log as an error."""
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+        def note(message: ConsoleMessage) -> None:
+            if message.type == "error" and not (absent and "404" in message.text):
+                errors.append(message.text)
+
+        page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(url)

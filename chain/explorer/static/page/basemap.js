@@ -43,6 +43,25 @@ export function paintBasemap(map) {
   map.setPaintProperty("places", "text-halo-color", colors.halo);
 }
 
+// Rings that cross the date line jump by 360 degrees there: they are made to run on instead, and one that runs
+// around the pole is closed along it. Else they would be drawn as bands across the whole world.
+function unwrapLand(land) {
+  const unwrapRing = (ring) => {
+    let turns = 0;
+    const run = ring.map(([lng, lat], at) => {
+      const step = at === 0 ? 0 : lng - ring[at - 1][0];
+      if (Math.abs(step) > 180) turns -= Math.sign(step) * 360;
+      return [lng + turns, lat];
+    });
+    if (turns === 0) return run;
+    const pole = run[0][1] < 0 ? -90 : 90;
+    return [...run, [run.at(-1)[0], pole], [run[0][0], pole], run[0]];
+  };
+  const polygons = land.features.flatMap(({ geometry }) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates));
+  const coordinates = polygons.map((rings) => rings.map(unwrapRing));
+  return { type: "Feature", properties: {}, geometry: { type: "MultiPolygon", coordinates } };
+}
+
 // Comes after the first view: coverage needn't wait for coasts. Returns the towns for the search.
 export async function loadBasemap(map) {
   const [world, towns] = await Promise.all(
@@ -52,7 +71,7 @@ export async function loadBasemap(map) {
       return response.json();
     }),
   );
-  map.getSource("land").setData(topojson.feature(world, world.objects.land));
+  map.getSource("land").setData(unwrapLand(topojson.feature(world, world.objects.land)));
   map.getSource("borders").setData(topojson.mesh(world, world.objects.countries, (a, b) => a !== b));
   map.getSource("places").setData({
     type: "FeatureCollection",

@@ -11,13 +11,16 @@ export class Header {
     this.status = null;
     this.skewMs = 0;
     this.waiting = false;
+    this.isWanted = false;
     setInterval(() => this.tick(), 1000);
   }
 
-  // At most one question in flight and one to follow, however fast blocks come.
+  // At most one question in a while, however fast blocks come; the last wish is always met.
   async refresh() {
+    this.isWanted = true;
     if (this.waiting) return;
     this.waiting = true;
+    this.isWanted = false;
     try {
       const [status, supply] = await Promise.all([ask("/status"), ask("/supply")]);
       this.status = status;
@@ -31,7 +34,10 @@ export class Header {
     } catch {
       // The feed's state says that the node is away; the next block asks again.
     }
-    setTimeout(() => (this.waiting = false), AGAIN_MS);
+    setTimeout(() => {
+      this.waiting = false;
+      if (this.isWanted) this.refresh();
+    }, AGAIN_MS);
   }
 
   setHeight(height) {
