@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -186,12 +186,18 @@ class ChainClient:
         except RequestRefused as error:
             raise TransactionRefused(error.code, error.message) from error
 
-    async def send(self, body: TransactionBody, keypairs: Sequence[Keypair]) -> str:
+    async def send(
+        self,
+        body: TransactionBody,
+        keypairs: Sequence[Keypair],
+        before_submit: Callable[[bytes], None] | None = None,
+    ) -> str:
         """Fill in nonce and fee, sign and submit; returns the id.
 
         One at a time per payer; where another program that holds the payer's key was faster, with the next
         nonce. Raises TransactionRefused. After ChainUnavailable the transaction may or may not have been
-        taken in.
+        taken in. `before_submit` gets the signed bytes before each attempt: who keeps them can submit the
+        very same again after a crash, and so never twice.
         """
         lock = self._sending.setdefault(body.payer, asyncio.Lock())
         async with lock:
@@ -200,6 +206,8 @@ class ChainClient:
                 account = await self.account(PublicKey(body.payer).address)
                 body = replace(body, nonce=account.next_nonce)
                 raw = build_transaction(body, network.chain_id, parameters, keypairs)
+                if before_submit is not None:
+                    before_submit(raw)
                 try:
                     return await self.submit(raw)
                 except TransactionRefused as error:

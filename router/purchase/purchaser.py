@@ -12,36 +12,40 @@ from typing import Any, Protocol
 import msgspec
 
 from chain import api
-from chain.client import ChainUnavailable, RequestRefused
+from chain.client import ChainUnavailable, RequestRefused, TransactionRefused
 from chain.keys import Keypair
 from chain.ledger.parameters import Parameters
 from chain.ledger.tables import DevAddrRange, EuiFilter
+from chain.transactions.encoding import compute_transaction_id, decode_transaction
 from chain.transactions.fees import compute_required_fee
 from chain.transactions.types import Burn, ChannelOpen, RouterRegister, RouterUpdate, TransactionBody
 from router.purchase.plan import Decision, Standing, Step, Wishes, decide_next_step
 from router.purchase.voucher_desk import CHAIN_ID
 from router.store.database import Database, put_meta
-from router.store.purchases import get_available, get_owed, list_channels, put_channel, settle_debts
+from router.store.purchases import get_available, get_owed, put_channel, settle_debts
 
 LOOK_AGAIN_S = 10.0
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 15.0
 INCLUDED_WITHIN_S = 120.0
 ALL_EUIS = (EuiFilter(join_eui=0, dev_eui=0),)
-_INTENT = "channel_intent"
+#: The signed transaction (hex) that opens a channel, noted before it is submitted; empty once settled.
+_OPENING = "channel_opening"
 
 
 class Chain(Protocol):
     """What is needed of `chain.client.ChainClient`."""
 
-    async def status(self) -> api.Status: ...
     async def network(self) -> api.Network: ...
     async def parameters(self) -> Parameters: ...
     async def account(self, address: str) -> api.Account: ...
     async def routes(self) -> list[api.Route]: ...
-    async def channels(self, router: str | None = None) -> list[api.Channel]: ...
+    async def transaction(self, transaction_id: str) -> api.TransactionStatus | None: ...
     async def faucet(self, address: str) -> str: ...
-    async def send(self, body: TransactionBody, keypairs: Any) -> str: ...
+    async def submit(self, signed_transaction: bytes) -> str: ...
+    async def send(
+        self, body: TransactionBody, keypairs: Any, before_submit: Callable[[bytes], None] | None = None
+    ) -> str: ...
     async def wait_included(self, transaction_id: str, timeout_s: float = 60.0) -> api.TransactionStatus: ...
 
 
@@ -117,7 +121,7 @@ class Purchaser:
         network = await self._chain.network()
         parameters = await self._chain.parameters()
         self._note_chain(network.chain_id)
-        await self._adopt_channel()
+        await self._finish_opening()
         self._settle()
         account = await self._chain.account(me.address)
         route = next((route for route in await self._chain.routes() if route.router == me.address), None)
@@ -149,21 +153,34 @@ class Purchaser:
                 "chain_changed", f"the chain is {chain_id} now, not {known}: old channels are left behind"
             )
 
-    async def _adopt_channel(self) -> None:
-        """A channel whose opening we began before a crash: ours, and nothing promised in it yet."""
-        intent = self._database.get_meta(_INTENT)
-        if not intent:
+    async def _finish_opening(self) -> None:
+        """See the noted opening of a channel through, also that of a run before: the same bytes, so that
+        the chain takes them once at most.
+        """
+        noted = self._database.get_meta(_OPENING)
+        if not noted:
             return
-        known = {channel.channel_id for channel in list_channels(self._database.read())}
-        for channel in await self._chain.channels(self._owner.public_key.address):
-            fresh = channel.opened_height >= int(intent) and not channel.claims
-            if channel.id not in known and fresh and channel.voucher_key == self._wishes.voucher_key:
-                self._take_channel(channel.id, channel.data_credits)
+        raw = bytes.fromhex(noted)
+        body = decode_transaction(raw).body
+        assert isinstance(body, ChannelOpen)
+        channel_id = compute_transaction_id((await self._chain.network()).chain_id, body).hex()
+        try:
+            if await self._chain.transaction(channel_id) is None:
+                await self._chain.submit(raw)
+            await self._chain.wait_included(channel_id, INCLUDED_WITHIN_S)
+        except TransactionRefused:
+            self._note_opening(b"")  # never on the chain: the next look decides anew
+            raise
+        self._take_channel(channel_id, body.data_credits)
+
+    def _note_opening(self, raw: bytes) -> None:
+        with self._database.transaction("router.channel_intent") as tx:
+            put_meta(tx, _OPENING, raw.hex())
 
     def _take_channel(self, channel_id: str, data_credits: int) -> None:
         with self._database.transaction("router.channel") as tx:
             put_channel(tx, channel_id, data_credits, True, int(time.time() * 1000))
-            put_meta(tx, _INTENT, "")
+            put_meta(tx, _OPENING, "")
         self._say(
             "channel",
             f"channel with {data_credits} data credits opened",
@@ -185,12 +202,10 @@ class Purchaser:
             self._on_settled()
 
     async def _open_channel(self, data_credits: int) -> None:
-        height = (await self._chain.status()).height
-        with self._database.transaction("router.channel_intent") as tx:
-            put_meta(tx, _INTENT, str(height))
         me = self._owner.public_key.binary
         body = ChannelOpen(payer=me, nonce=1, fee=0, router=me, data_credits=data_credits)
-        self._take_channel(await self._send(body), data_credits)
+        await self._chain.send(body, [self._owner], before_submit=self._note_opening)
+        await self._finish_opening()
         self._settle()
 
     async def _send(self, body: TransactionBody) -> str:
