@@ -1,6 +1,8 @@
 # hexhaul: `make help` lists what there is.
 PYTHON ?= python3
 VENV := .venv/bin
+# Most tests wait for the air's real time, so more of them than cores run at once.
+SIDE_BY_SIDE := -n 3 --dist loadgroup
 
 .PHONY: help run setup setup-test test lint types unit vectors protos bench lock clean
 
@@ -17,7 +19,7 @@ setup-test:
 	@$(PYTHON) .ci/setup.py test
 
 test: setup-test lint types  ## everything CI checks: lint, types, all tests
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest $(SIDE_BY_SIDE)
 
 lint:  ## ruff: style and formatting
 	@$(VENV)/ruff check .
@@ -27,7 +29,7 @@ types:  ## mypy, strict
 	@$(VENV)/mypy
 
 unit:  ## the quick tests only
-	@$(VENV)/python -m pytest tests/unit tests/vectors
+	@$(VENV)/python -m pytest $(SIDE_BY_SIDE) tests/unit
 
 vectors:  ## known answers: make vectors FOLDER=path (default: the shared ones)
 	@$(VENV)/python -m tests.vectors $(or $(FOLDER),$(or $(HEXHAUL_SHARED),../shared)/vectors/lorawan)

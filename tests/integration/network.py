@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 Check = Callable[[dict[str, Any]], bool]
 UP_TIMEOUT_S = 120.0
-PORTS = ("map", "console", "mqtt", "gwmp")
 
 
 class Network:
@@ -127,8 +127,25 @@ class Network:
         return host, int(port)
 
 
+def give_free_ports(data_dir: Path, hotspots: int = 5) -> None:
+    """Other networks may start in this moment: ports of one's own, remembered as if from an earlier run."""
+    memory = data_dir / "ports.json"
+    if memory.exists():
+        return
+    names = ["map", "console", "mqtt", "chain-grpc", "router-grpc"]
+    names += [f"{name}-{i}" for i in range(hotspots) for name in ("gwmp", "hotspot-http")]
+    probes = {name: socket.socket() for name in names}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    data_dir.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps({name: probe.getsockname()[1] for name, probe in probes.items()}))
+    for probe in probes.values():
+        probe.close()
+
+
 async def start_network(data_dir: Path, *options: str, environment: dict[str, str] | None = None) -> Network:
     """Starts ``hexhaul up`` on free ports and waits until all is up."""
+    give_free_ports(data_dir)
     ready_file = data_dir.with_name(data_dir.name + ".ready.json")
     ready_file.unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(

@@ -15,7 +15,12 @@ from hardware.lora.airtime import compute_time_on_air_us
 from hardware.lora.regions import get_region
 from tests.integration.network import Network
 
-pytestmark = [pytest.mark.network, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("town"),  # one town for all of them
+]
 READY_KEYS = {"map", "console", "chain_api", "router_api", "mqtt", "gwmp", "data_dir"}
 
 

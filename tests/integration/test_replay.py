@@ -17,7 +17,12 @@ import pytest
 
 from tests.integration.network import ROOT, Network
 
-pytestmark = [pytest.mark.network, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("town"),  # one town for all of them
+]
 
 
 async def hexhaul(town: Network, *words: str) -> dict[str, Any]:
