@@ -59,6 +59,8 @@ def find_fault(observation: Observation) -> str | None:
         return "position_off_the_map"
     if observation.latitude == 0 and observation.longitude == 0:
         return "position_0_0"
+    if not _is_hotspot_on_the_map(observation):
+        return "hotspot_off_the_map"
     if not -150 <= observation.rssi_dbm <= 0:
         return "rssi_beyond_-150..0_dbm"
     if not -40 <= observation.snr_db <= 40:
@@ -74,6 +76,12 @@ def find_fault(observation: Observation) -> str | None:
     except ValueError:
         return "time_not_rfc3339"
     return None
+
+
+def _is_hotspot_on_the_map(observation: Observation) -> bool:
+    """Its place is left out, or both numbers are in range."""
+    lat, lng = observation.hotspot_latitude, observation.hotspot_longitude
+    return lat is None or lng is None or (-90 <= lat <= 90 and -180 <= lng <= 180)
 
 
 class ObservationStore:

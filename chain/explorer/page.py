@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from chain.explorer.assets import FILES, STATIC
 
@@ -138,7 +139,7 @@ def create_page_routes(files: StaticFiles) -> list[Any]:
         return answer(request, "favicon.svg")
 
     @get("/static/{path:path}", include_in_schema=False, sync_to_thread=False)
-    def get_file(request: Request[Any, Any, Any], path: str) -> Response[bytes]:
+    def get_file(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
         return answer(request, str(path).lstrip("/"))
 
     return [get_page, get_icon, get_file]

@@ -14,7 +14,7 @@ import h3.api.basic_int as h3
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.exceptions import HTTPException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.types import ControllerRouterHandler
 
@@ -33,12 +33,16 @@ MAX_SEARCH_WORDS = 100
 FEED_START = 50
 KEEP_ALIVE_S = 15.0
 
-Bbox = Annotated[str | None, Parameter(description="west,south,east,north in degrees; default the world.")]
+Bbox = Annotated[
+    str | None, QueryParameter(description="west,south,east,north in degrees; default the world.")
+]
 Resolution = Annotated[
     int,
-    Parameter(ge=COARSEST_RESOLUTION, le=PUBLIC_RESOLUTION, description="H3 resolution; coarser adds up."),
+    QueryParameter(
+        ge=COARSEST_RESOLUTION, le=PUBLIC_RESOLUTION, description="H3 resolution; coarser adds up."
+    ),
 ]
-PageLimit = Annotated[int, Parameter(ge=1, le=200, description="At most so many of each list.")]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=200, description="At most so many of each list.")]
 
 
 def _read_box(text: str | None) -> Box:
@@ -79,7 +83,7 @@ def create_map_router(explorer: Explorer) -> Router:
         return _select(features, _read_box(bbox), height=explorer.index.get_height())
 
     @get("/map/hotspots/{address:str}")
-    async def get_hotspot_page(address: str, limit: PageLimit = 50) -> dict[str, Any]:
+    async def get_hotspot_page(address: FromPath[str], limit: PageLimit = 50) -> dict[str, Any]:
         """All that the map shows of one hotspot: counts, rewards and why, verdicts, whom it heard."""
         row = explorer.index.get_hotspot(address)
         if row is None:
@@ -87,7 +91,9 @@ def create_map_router(explorer: Explorer) -> Router:
         return views.view_hotspot_page(explorer.index, row, limit)
 
     @get("/map/search")
-    async def search(q: str, limit: Annotated[int, Parameter(ge=1, le=50)] = 10) -> dict[str, Any]:
+    async def search(
+        q: FromQuery[str], limit: Annotated[int, QueryParameter(ge=1, le=50)] = 10
+    ) -> dict[str, Any]:
         """Hotspots by a part of the name or the beginning of the address; a cell by its H3 index."""
         words = q.strip()[:MAX_SEARCH_WORDS]
         hotspots = explorer.index.find_hotspots(words, limit) if words else []
@@ -121,7 +127,7 @@ def create_map_router(explorer: Explorer) -> Router:
                         async with asyncio.timeout(KEEP_ALIVE_S):
                             dropped, block = await listener.next()
                     except TimeoutError:
-                        yield {"comment": "still here"}
+                        yield {"comment": "still here", "data": None}
                         continue
                     if dropped:
                         yield {"event": "dropped", "data": _encode({"blocks": dropped})}
@@ -132,7 +138,7 @@ def create_map_router(explorer: Explorer) -> Router:
         return ServerSentEvent(stream(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
     @post("/observations", status_code=200, request_max_body_size=MAX_OBSERVATIONS_BYTES)
-    async def import_observations(data: list[Observation]) -> dict[str, Any]:
+    async def import_observations(data: JSONBody[list[Observation]]) -> dict[str, Any]:
         """Import where devices of other networks were heard; test networks only, never the ledger."""
         if explorer.node.chain.network != NETWORK_TEST:
             raise HTTPException("observations are imported on test networks only", status_code=403)

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, settle
-from tests.browser.stage import Stage
 from tests.browser.test_map import Screenshot, assert_drawn, get_drawn
+from tests.unit.explorer.stage import Stage
 
 pytestmark = pytest.mark.browser
 

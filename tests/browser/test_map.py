@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, settle
-from tests.browser.stage import Stage
+from tests.unit.explorer.stage import Stage
 
 pytestmark = pytest.mark.browser
 

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 
 from hotspot_host.replay.helium_uplinks import iterate_batches, read_records
 from tests.browser.conftest import OpenPage, settle
-from tests.browser.stage import Stage
 from tests.browser.test_map import Screenshot, get_drawn
+from tests.unit.explorer.stage import Stage
 
 pytestmark = pytest.mark.browser
 
