@@ -26,6 +26,7 @@ _PORT = const(1)
 _WATCHDOG_MS = const(30_000)
 _TURN_MS = const(1000)
 _FIRST_READING_MS = const(10_000)
+_RETRY_MS = const(4000)  # behind the second window: join requests are at least 10 s apart
 _JOIN_RX1_S = const(5)  # JOIN_ACCEPT_DELAY1 and 2 (regional parameters 2.2.7)
 _JOIN_RX2_S = const(6)
 #: A window opens so much earlier than the radio must listen: writing its registers takes a few milliseconds.
@@ -265,7 +266,7 @@ class Device:
             accept = self._try_join(share)
             if accept is not None:
                 break
-            self._wait_ms(1000 + self._draw(4000))
+            self._wait_ms(_RETRY_MS + self._draw(_RETRY_MS))
         session = Session(self._region)
         session.dev_addr = accept.dev_addr
         session.nwk_s_key = accept.nwk_s_key
