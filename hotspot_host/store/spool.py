@@ -97,9 +97,9 @@ class Spool:
         )
         return [SpooledPacket(row[0], bytes(row[1]), bytes(row[2]), row[3]) for row in rows]
 
-    def remove(self, packet_id: int, name: str = "hotspot.spool_remove") -> None:
+    def remove(self, packet_id: int) -> None:
         """Forget a packet that no router wants."""
-        with self._database.transaction(name):
+        with self._database.transaction("hotspot.spool_remove"):
             self._take(packet_id)
 
     def take_by_hash(self, packet_hash: bytes) -> bool:

@@ -19,17 +19,23 @@ def get_missing_tool() -> str | None:
     return None if shutil.which("gcc") else "gcc is not installed: power cuts can't be simulated"
 
 
+def compile_library(folder: Path) -> Path:
+    """The library that is preloaded, compiled into ``folder``."""
+    library = folder / "power_cut.so"
+    source = Path(__file__).with_name("power_cut.c")
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
 class PowerCut:
     """The forgetful disk under ``root``; its own files lie in ``work``."""
 
-    def __init__(self, root: Path, work: Path) -> None:
+    def __init__(self, root: Path, work: Path, library: Path | None = None) -> None:
+        """``library`` of an earlier ``compile_library`` saves compiling it again."""
         self.root = root.resolve()
         self.undo = work / "undo"
         self.undo.mkdir(parents=True, exist_ok=True)
-        self.library = work / "power_cut.so"
-        source = Path(__file__).with_name("power_cut.c")
-        compiler = ["gcc", "-O2", "-shared", "-fPIC"]
-        subprocess.run([*compiler, "-o", self.library, source, "-ldl"], check=True)
+        self.library = library or compile_library(work)
 
     def get_environment(self, sync: bool = True) -> dict[str, str]:
         """The environment for a process on this disk; without ``sync``, its fsync does nothing."""
