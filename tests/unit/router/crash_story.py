@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from litestar import Litestar
 
 from chain.api import Hotspot
 from chain.keys import Keypair
@@ -43,8 +44,12 @@ TOKEN = "token-of-the-story"
 #: Three devices: by session keys, by joining, and one that is removed again.
 METER, COLLAR, GONE = (f"00000000000000{number}" for number in ("0a", "0b", "0c"))
 METER_KEYS = {"dev_addr": "01020304", "nwk_s_key": "0a" * 16, "app_s_key": "0b" * 16}
+#: The session that the collar is given by hand, before it joins.
+COLLAR_KEYS = {**METER_KEYS, "dev_addr": "01020305"}
 APP_KEY = bytes(range(16))
 SENT_COMMAND, WAITING_COMMAND, FLUSHED = (f"5600f2a5-9f0b-4b5f-8d2c-2a4b4bd7b1a{n}" for n in range(3))
+
+Litestar([], logging_config=None)  # imports what it imports at its first use: once, and not in every fork
 
 
 def run(disk: Path, outside: Outside) -> None:
@@ -137,7 +142,7 @@ class RouterStory:
             say=self._say,
             get_voucher=vouchers.get_newest,
             sign=vouchers.sign,
-            wake_outbox=lambda: None,
+            wake_outbox=lambda: self.link.wake(),
         )
         self.desk.wire = self.streams = Streams(outside)
         self.intake = Intake(self.desk)
@@ -152,6 +157,7 @@ class RouterStory:
             self.chain, self.database, OWNER, wishes, VOUCHER_KEY.public_key.binary, self._say, self._greet
         )
         self._vouchers = vouchers
+        self._api: httpx.AsyncClient | None = None  # made when asked first: it takes longer than the rest
 
     def _say(self, *_: object, **__: object) -> None:
         """Event lines are not what counts here."""
@@ -164,11 +170,6 @@ class RouterStory:
 
     async def run(self) -> None:
         recover_after_crash(self.database, is_embedded=True)
-        app = create_app(self.desk, self.commands, TOKEN, dict)
-        self.api = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://story/api", trust_env=False, verify=False,
-            headers={"Authorization": f"Bearer {TOKEN}"},
-        )  # fmt: skip
         publishing = self.link._publish(Broker(self.outside))  # type: ignore[arg-type]
         workers = (self.intake.run(), self.intake.downlinks.run(), publishing)
         tasks = [asyncio.create_task(worker) for worker in workers]
@@ -198,7 +199,7 @@ class RouterStory:
             ("hotspots", self.directory.refresh),
             *[(f"add {eui}", lambda eui=eui: self.add_device(eui)) for eui in (METER, COLLAR, GONE)],
             ("remove", lambda: self.ask("DELETE", f"/devices/{GONE}", (204, 404))),
-            ("activate", lambda: self.ask("POST", f"/devices/{METER}/activation", (201,), METER_KEYS)),
+            ("activate", lambda: self.ask("POST", f"/devices/{COLLAR}/activation", (201,), COLLAR_KEYS)),
             ("bought on credit", uplink(0, 20)),
             ("get ready to pay", self.get_ready_to_pay),
             ("bought", uplink(1, 30)),
@@ -246,7 +247,13 @@ class RouterStory:
         await asyncio.gather(*self.intake.downlinks._tasks)
 
     async def ask(self, method: str, path: str, good: tuple[int, ...], body: Any = None) -> None:
-        answer = await self.api.request(method, path, json=body)
+        if self._api is None:
+            app = create_app(self.desk, self.commands, TOKEN, dict)
+            self._api = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://story/api", trust_env=False,
+                verify=False, headers={"Authorization": f"Bearer {TOKEN}"},
+            )  # fmt: skip
+        answer = await self._api.request(method, path, json=body)
         assert answer.status_code in good, answer.text
 
     async def add_device(self, eui: str) -> None:

@@ -86,6 +86,8 @@ def _find_losses(outside: Outside, database: Database) -> Iterator[tuple[str, An
     for eui in (story.METER, story.COLLAR):
         if outside.get("done", step=f"add {eui}") and get_device(read, bytes.fromhex(eui)) is None:
             yield "device", eui
+    if outside.get("done", step="activate") and not get_sessions_of_device(read, collar):
+        yield "device", "no session"
     if outside.get("done", step="remove") and get_device(read, bytes.fromhex(story.GONE)) is not None:
         yield "device", "the removed one is back"
 
