@@ -259,7 +259,7 @@ async def test_observations_go_to_the_node_in_batches(shared: Path) -> None:
     [
         (b'{"rxpk":[]}\n', Kind.RXPK_LINES),
         (b'\n{"name":"x","identifiers":[],"unique_id":"1"}\n', Kind.TTN_EVENTS),
-        (gzip.compress(b'{"hotspots":[],"dev_eui":"00"}\n'), Kind.HELIUM_UPLINKS),
+        (gzip.compress(b'{"hotspots":[],"dev_eui":"00"}\n', mtime=0), Kind.HELIUM_UPLINKS),
         (b"hello\n", None),
         (b"", None),
         (b"[1]\n", None),
