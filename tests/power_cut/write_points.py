@@ -25,11 +25,12 @@ def find_write_points() -> set[str]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             if "write_point(" in text or ".transaction(" in text or ".put_fact(" in text:
-                points |= set(_find_in(ast.parse(text), path))
+                points |= set(find_in(ast.parse(text), path))
     return points
 
 
-def _find_in(tree: ast.Module, path: Path) -> Iterator[str]:
+def find_in(tree: ast.Module, path: Path) -> Iterator[str]:
+    """The names of the write points in one module."""
     constants = {
         target.id: node.value.value
         for node in tree.body

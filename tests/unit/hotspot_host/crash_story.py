@@ -132,22 +132,25 @@ class HotspotStory:
         """One after the other; a step that was not done to its end is done again."""
         service = self.service
         return [
-            ("register", lambda: wait_for(lambda: service.chain_actor.is_registered and service.board.is_up)),
+            ("register", lambda: self.wait(lambda: service.chain_actor.is_registered and service.board.is_up)),
             ("packets", lambda: self.hear(PACKETS)),
             ("refused beacon", lambda: self.beacon(REFUSED_ROUND)),
             ("beacon", lambda: self.beacon(SENT_ROUND)),
             ("witness", lambda: self.hear(HEARD_BEACON)),
             ("settle", self.settle),
             ("unrouted packet", lambda: self.hear(UNROUTED)),
-            ("spool is empty", lambda: wait_for(lambda: not len(service.spool))),
+            ("spool is empty", lambda: self.wait(lambda: not len(service.spool))),
             ("expire", self.expire),
         ]
+
+    async def wait(self, condition: Callable[[], Any]) -> None:
+        await wait_for(condition, 25)
 
     async def hear(self, packets: dict[int, bytes]) -> None:
         for number, payload in packets.items():
             if not self.outside.get("acknowledged", packet=number):
                 self.board.hear(make_packet(number, payload))
-                await wait_for(lambda number=number: self.outside.get("acknowledged", packet=number))
+                await self.wait(lambda number=number: self.outside.get("acknowledged", packet=number))
 
     async def beacon(self, number: int) -> None:
         """The order of a round, as often as the host is started in it."""
@@ -174,7 +177,7 @@ class HotspotStory:
                 and service.vouchers.get_claimed_data_credits() == wanted
             )
 
-        await wait_for(is_settled, 20)
+        await self.wait(is_settled)
 
     async def expire(self) -> None:
         self.service.reports.forget_before(get_wall_ms() + 3_600_000)

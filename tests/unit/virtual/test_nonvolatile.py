@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.virtual.board.nonvolatile import (
@@ -47,14 +47,15 @@ def count_until_killed(folder: Path, environment: dict[str, str], kill_at: str) 
     return int(done.stdout.split()[-1])
 
 
-@pytest.mark.parametrize(
-    ("kill_at", "possible"),
-    [
-        ("virtual_board.nvs.before_commit:3", {2}),
-        ("virtual_board.nvs.before_rename:3", {2}),
-        ("virtual_board.nvs.after_commit:3", {3}),
-    ],
-)
+#: The counts that may be there after the board was killed at this point.
+WRITE_POINTS = {
+    "virtual_board.nvs.before_commit:3": {2},
+    "virtual_board.nvs.before_rename:3": {2},
+    "virtual_board.nvs.after_commit:3": {3},
+}
+
+
+@pytest.mark.parametrize(("kill_at", "possible"), list(WRITE_POINTS.items()))
 @needs_power_cut
 def test_a_power_cut_takes_nothing_that_was_committed(
     tmp_path: Path, kill_at: str, possible: set[int]
@@ -119,6 +120,7 @@ def test_its_file_is_the_owner_s_only(tmp_path: Path) -> None:
 names = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=15)
 
 
+@settings(deadline=None)  # the time of a sync is the disk's business
 @given(st.dictionaries(st.tuples(names, names), st.integers(-(2**31), 2**31 - 1) | st.binary(max_size=50)))
 def test_any_values_come_back(
     tmp_path_factory: pytest.TempPathFactory, values: dict[tuple[str, str], int | bytes]
