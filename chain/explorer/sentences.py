@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chain.ledger.amounts import HXT_UNITS
 from chain.ledger.events import Event
 from chain.node.event_texts import describe_event, format_hxt, name_of
 from chain.rewards.hex_density import SCALE
@@ -31,20 +32,27 @@ def _format_fraction(value: int, scale: int) -> str:
     return f"{value / scale:.4f}".rstrip("0").rstrip(".")
 
 
+def _format_amount(units: int) -> str:
+    """HXT for a person; what four decimals would make nothing of is told to the last unit."""
+    if 0 < units < HXT_UNITS // 100:
+        return f"{units // HXT_UNITS}.{units % HXT_UNITS:08d} HXT"
+    return format_hxt(units)
+
+
 def describe_reward(reward: str, hxt: int, why: Fields) -> str:
     """One sentence and its sum: for what, how many units, scaled by which hex, which part of which pool."""
-    pool = format_hxt(why["pool"])
+    amount, pool = _format_amount(hxt), _format_amount(why["pool"])
     part = f"a share of {100 * why['share'] / why['shares']:.1f} % in the {pool} for"
     if reward == "data":
         carried = f"{_count(why['packets'], 'packet')} for {_count(why['data_credits'], 'data credit')}"
-        return f"{format_hxt(hxt)} for carrying {carried}: {part} data"
+        return f"{amount} for carrying {carried}: {part} data"
     units = f"{_format_fraction(why['units'], UNIT)} reward units"
     scaled = f"{units} × hex scale {_format_fraction(why['scale'], SCALE)}"
     if reward == "beacon":
         did = f"{_count(why['beacons'], 'beacon')}, {why['witnessed']} of them witnessed"
-        return f"{format_hxt(hxt)} for {did}: {scaled}, {part} beacons"
+        return f"{amount} for {did}: {scaled}, {part} beacons"
     did = f"witnessing {_count(why['witnesses'], 'beacon')} of {_count(why['beaconers'], 'hotspot')}"
-    return f"{format_hxt(hxt)} for {did}: {scaled} × the beaconers' scales, {part} witnesses"
+    return f"{amount} for {did}: {scaled} × the beaconers' scales, {part} witnesses"
 
 
 def _dbm(tenths: int) -> str:

@@ -49,6 +49,11 @@ def test_rewards_name_their_sum() -> None:
         "1 HXT for witnessing 1 beacon of 1 hotspot: 1.5 reward units × hex scale 1 × the beaconers' scales, "
         "a share of 33.3 % in the 18.2648 HXT for witnesses"
     )
+    small = {"data_credits": 5, "packets": 4, "share": 5, "shares": 15, "pool": 15_000, "pool_millionths": 0}
+    assert describe_reward("data", 5_000, small) == (
+        "0.00005000 HXT for carrying 4 packets for 5 data credits: "
+        "a share of 33.3 % in the 0.00015000 HXT for data"
+    )
     data = {"data_credits": 1_200, "packets": 600, "share": 1_200, "shares": 1_200}
     assert describe_reward("data", 10**6, {**data, **pool}) == (
         "0.01 HXT for carrying 600 packets for 1,200 data credits: "
