@@ -10,6 +10,7 @@ from typing import Any
 from chain.client import ChainClient
 from chain.event_lines import EventLines
 from chain.keys import Keypair
+from chain.store.lock_file import LockFile
 from hardware.lora.regions import get_region
 from hotspot_host.board import BoardActor, OpenLink, make_open_link
 from hotspot_host.board_link import ReceiveConfig
@@ -37,6 +38,7 @@ from hotspot_host.tally import Tally
 
 KEY_FILE = "hotspot.key"
 DATABASE_FILE = "hotspot.sqlite"
+LOCK_FILE = "hotspot.lock"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class HotspotService:
     ) -> None:
         self.settings = settings
         self.options = options
+        self.lock = LockFile(data_dir / LOCK_FILE, "hotspot")
         self.key = Keypair.load_or_create(data_dir / KEY_FILE)
         self.owner = Keypair.load_or_create(Path(settings.owner_key))
         name = self.key.public_key.name
@@ -202,6 +205,7 @@ class HotspotService:
             await self.status_server.stop()
             await self.chain.close()
             self.database.close()
+            self.lock.close()
 
     def get_status(self) -> dict[str, Any]:
         """What ``GET /status`` answers."""

@@ -16,6 +16,7 @@ from typing import Any
 from chain.client import ChainClient
 from chain.event_lines import EventLines
 from chain.keys import Keypair
+from chain.store.lock_file import LockFile
 from chain.wire import packet_router_pb2 as wire
 from router.applications.broker import OWN_USER, EmbeddedBroker
 from router.applications.commands import CommandDesk
@@ -75,7 +76,7 @@ class RouterService:
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         options, say = self._options, self._lines.say
-        options.data_dir.mkdir(parents=True, exist_ok=True)
+        stack.callback(LockFile(options.data_dir / "router.lock", "router").close)
         owner = Keypair.load_or_create(options.data_dir / "owner.key")
         voucher_key = Keypair.load_or_create(options.data_dir / "voucher.key")
         token = load_or_create_token(options.data_dir)

@@ -9,7 +9,6 @@ transaction is either in it or still pending.
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import msgspec
 
 from chain.ledger.events import Event, StoredEvent
 from chain.ledger.state import Changes
+from chain.store.lock_file import FolderTaken, LockFile
 from chain.store.schema import SCHEMA, SCHEMA_VERSION
 from chain.write_point import write_point
 
@@ -309,24 +309,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _take_lock(path: Path) -> _LockFile:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return _LockFile(path)
-
-
-class _LockFile:
-    """Held as long as the process lives; the kernel lets go of it when the process dies, however it dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise StoreError(f"another node runs on {path.parent}: stop it first") from error
-
-    def close(self) -> None:
-        self._file.close()
+def _take_lock(path: Path) -> LockFile:
+    try:
+        return LockFile(path, "node")
+    except FolderTaken as error:
+        raise StoreError(str(error)) from error
 
 
 def _get_prefix_end(prefix: bytes) -> bytes | None:
