@@ -88,6 +88,8 @@ def run(
     from router.traffic.desk import Settings
 
     try:
+        if not chain.startswith(("http://", "https://")):
+            fail(f"--chain {chain!r} is no URL: write http://HOST:PORT", 2)
         if mqtt_broker:
             parse_broker_url(mqtt_broker)
         options = Options(
@@ -150,9 +152,11 @@ def call_api(
             )
     path_of_token = token_file or folder / "router" / "api.token"
     try:
-        token = path_of_token.read_text().strip()
+        token = path_of_token.read_text(encoding="ascii").strip()
     except OSError as error:
         fail(f"API token {path_of_token}: {error.strerror}; name the file with --token-file")
+    except ValueError:
+        fail(f"API token {path_of_token} holds no token; name the router's api.token with --token-file")
     try:
         answer = httpx.request(
             method,
