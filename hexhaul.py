@@ -294,8 +294,9 @@ class Network:
             self.printer.say("up", "Ctrl-C ends everything; the next run goes on from here")
 
     async def run(self) -> None:
-        """Until SIGINT or SIGTERM."""
+        """Until SIGINT, SIGTERM, or nobody reads the lines any more."""
         stop = asyncio.Event()
+        self.printer.on_closed = stop.set
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
@@ -320,13 +321,20 @@ def get_default_data_dir() -> Path:
 
 def run_up(plan: Plan) -> int:
     from hardware.virtual.town import TownError
-    from hardware.virtual.town.run_files import lock_data_dir
+    from hardware.virtual.town.run_files import lock_data_dir, write_file
 
     try:
         with lock_data_dir(plan.data_dir):
+            if plan.ready_file:
+                # That of an earlier run would deceive who waits for it; better fail now than when all is up.
+                write_file(plan.ready_file, "")
+                plan.ready_file.unlink()
             asyncio.run(Network(plan).run())
     except TownError as error:
         print(f"hexhaul up: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"hexhaul up: {error}; choose another path", file=sys.stderr)
         return 1
     return 0
 
@@ -354,10 +362,14 @@ def up(
         ),
     ] = 1.0,
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
-    map_port: Annotated[int, typer.Option(help="Map and chain API; 0 = the usual one, else a free one.")] = 0,
-    console_port: Annotated[int, typer.Option(help="Console and router API.")] = 0,
-    mqtt_port: Annotated[int, typer.Option(help="Embedded MQTT broker.")] = 0,
-    gwmp_port: Annotated[int, typer.Option(help="Semtech UDP port of the first hotspot.")] = 0,
+    map_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Map and chain API; 0 = the usual one, else a free one.")
+    ] = 0,
+    console_port: Annotated[int, typer.Option(min=0, max=65535, help="Console and router API.")] = 0,
+    mqtt_port: Annotated[int, typer.Option(min=0, max=65535, help="Embedded MQTT broker.")] = 0,
+    gwmp_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Semtech UDP port of the first hotspot.")
+    ] = 0,
     mqtt_broker: Annotated[
         str | None,
         typer.Option(metavar="mqtt://HOST:PORT", help="An outside broker instead of the embedded one."),

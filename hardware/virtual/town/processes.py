@@ -6,7 +6,9 @@ import ctypes
 import json
 import os
 import signal
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +36,18 @@ class Printer:
     def __init__(self, as_json: bool, hidden: frozenset[tuple[str, str]] = frozenset()) -> None:
         self.as_json = as_json
         self.hidden = hidden
+        #: Called once when nobody reads the lines any more (`... | head` has gone).
+        self.on_closed: Callable[[], None] = lambda: None
+
+    def _write(self, text: str) -> None:
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # What follows goes nowhere; without this the interpreter complains again at its end.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
+            self.on_closed()
 
     def say(self, event: str, text: str, **fields: Any) -> None:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -41,14 +55,14 @@ class Printer:
 
     def show(self, line: dict[str, Any]) -> None:
         if self.as_json:
-            print(json.dumps(line), flush=True)
+            self._write(json.dumps(line))
             return
         service, name, text = line.get("service", ""), line.get("name", ""), line.get("text", "")
         if (service, line.get("event")) in self.hidden:
             return
         if name and name not in text and service in NAMED_SERVICES:
             text = f"{name}: {text}"
-        print(f"{datetime.now().strftime('%H:%M:%S')}  {text}", flush=True)
+        self._write(f"{datetime.now().strftime('%H:%M:%S')}  {text}")
 
 
 def die_with_parent() -> None:

@@ -50,7 +50,10 @@ def choose_ports(memory: Path, host: str, usual: dict[str, int], wanted: dict[st
                 break
         else:
             with socket.socket(socket.AF_INET, kind) as probe:
-                probe.bind((host, 0))
+                try:
+                    probe.bind((host, 0))
+                except OSError as error:
+                    raise TownError(f"--host {host}: {error.strerror}; try 127.0.0.1 or 0.0.0.0") from None
                 chosen[name] = probe.getsockname()[1]
     write_file(memory, json.dumps(chosen, indent=1))
     return chosen

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -133,3 +134,28 @@ asyncio.run(main())
     async with asyncio.timeout(10):
         while is_alive(pid):
             await asyncio.sleep(0.02)
+
+
+def test_a_closed_stdout_is_told_once_and_breaks_nothing() -> None:
+    program = (
+        "import os, sys\n"
+        "from hardware.virtual.town.processes import Printer\n"
+        "printer = Printer(as_json=False)\n"
+        "printer.on_closed = lambda: print('closed', file=sys.stderr)\n"
+        "sys.stdin.read()\n"
+        "for number in range(3):\n"
+        "    printer.say('event', 'a line')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout and process.stdin and process.stderr
+    process.stdout.close()
+    process.stdin.close()
+    assert process.stderr.read() == "closed\n"
+    assert process.wait() == 0
