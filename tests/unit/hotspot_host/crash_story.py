@@ -132,7 +132,7 @@ class HotspotStory:
         """One after the other; a step that was not done to its end is done again."""
         service = self.service
         return [
-            ("register", lambda: self.wait(lambda: service.chain_actor.is_registered and service.board.is_up)),
+            ("register", self.register),
             ("packets", lambda: self.hear(PACKETS)),
             ("refused beacon", lambda: self.beacon(REFUSED_ROUND)),
             ("beacon", lambda: self.beacon(SENT_ROUND)),
@@ -142,6 +142,9 @@ class HotspotStory:
             ("spool is empty", lambda: self.wait(lambda: not len(service.spool))),
             ("expire", self.expire),
         ]
+
+    async def register(self) -> None:
+        await self.wait(lambda: self.service.chain_actor.is_registered and self.service.board.is_up)
 
     async def wait(self, condition: Callable[[], Any]) -> None:
         await wait_for(condition, 25)

@@ -169,7 +169,7 @@ class RouterStory:
                 self.streams.send_receipt(hotspot.binary, receipt)
 
     async def run(self) -> None:
-        recover_after_crash(self.database, is_embedded=True)
+        recover_after_crash(self.database, is_embedded=not self.outside.get("outside broker"))
         publishing = self.link._publish(Broker(self.outside))  # type: ignore[arg-type]
         workers = (self.intake.run(), self.intake.downlinks.run(), publishing)
         tasks = [asyncio.create_task(worker) for worker in workers]

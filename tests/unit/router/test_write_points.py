@@ -51,6 +51,27 @@ def test_kill_and_power_cut(stage: Stage, tmp_path: Path, kill_at: str) -> None:
     check_end(trial)
 
 
+@pytest.mark.parametrize("kill_at", ["router.outbox.before_commit", "router.outbox.after_commit"])
+@pytest.mark.parametrize("is_embedded", [True, False], ids=["embedded broker", "outside broker"])
+def test_what_a_broker_forgets_is_published_again(
+    stage: Stage, tmp_path: Path, kill_at: str, is_embedded: bool
+) -> None:
+    """The embedded broker dies with its router, and what it had acknowledged with it; another one keeps that.
+    Neither lacks an event in the end, nor sees it under two ids.
+    """
+    trial = Trial(stage, tmp_path)
+    if not is_embedded:
+        trial.outside.tell("outside broker")
+    assert trial.play(kill_at) == -9, trial.errors
+    before = [line["id"] for line in trial.outside.get("published", event="up")]
+    trial.cut_power()
+    assert trial.play() == 0, trial.errors
+    check_end(trial)
+    after = [line["id"] for line in trial.outside.get("published", event="up")][len(before) :]
+    is_marked = kill_at.endswith("after_commit")
+    assert before and all((id in after) is (is_embedded or not is_marked) for id in before)
+
+
 def test_without_the_sync_everything_is_missed(stage: Stage, tmp_path: Path) -> None:
     """The checks above would notice: with the syncs taken out each of them finds its loss."""
     trial = Trial(stage, tmp_path)
