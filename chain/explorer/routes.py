@@ -129,6 +129,8 @@ def create_map_router(explorer: Explorer) -> Router:
                     except TimeoutError:
                         yield {"comment": "still here", "data": None}
                         continue
+                    if block is None:
+                        return
                     if dropped:
                         yield {"event": "dropped", "data": _encode({"blocks": dropped})}
                     yield {"event": "block", "data": _encode(block)}

@@ -361,7 +361,7 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
     return Litestar(
         route_handlers=[v1, *create_explorer_routes(explorer)],
         lifespan=[explorer.run],
-        state=AppState({"node": node, "faucet": faucet}),
+        state=AppState({"node": node, "faucet": faucet, "explorer": explorer}),
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=["*"]),
         openapi_config=OpenAPIConfig(title="hexhaul chain node", version="1"),

@@ -91,6 +91,7 @@ async def run_node(data_dir: Path, http: str, grpc: str, lines: EventLines) -> N
         for task in done:
             task.result()
     finally:
+        app.state.explorer.live.close()
         server.should_exit = True
         await grpc_server.stop(_GRACE_S / 2)
         await asyncio.gather(serving, return_exceptions=True)

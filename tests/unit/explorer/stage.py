@@ -59,6 +59,7 @@ class Stage:
         return answer.json()
 
     def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._app.state.explorer.live.close)
         self._server.should_exit = True
         self._thread.join(15)
         assert not self._thread.is_alive(), "the application did not end"
@@ -75,7 +76,7 @@ class Stage:
     async def _run(self, listening: socket.socket) -> None:
         home = self.history.home
         self.node = Node(home.engine, home.store, PRODUCER)
-        app = create_app(self.node, None)
+        app = self._app = create_app(self.node, None)
         config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
         self._server = Server(config)
         serving = asyncio.create_task(self._server.serve(sockets=[listening]))

@@ -18,6 +18,16 @@ async def test_a_slow_listener_is_told_what_it_missed() -> None:
     assert await slow.next() == (0, {"height": 5})
 
 
+async def test_the_end_is_told() -> None:
+    feed = LiveFeed(room=1)
+    listener = feed.join()
+    feed.publish({"height": 1})
+    feed.close()
+    assert await listener.next() == (1, None)
+    with pytest.raises(TooManyListeners, match="stopping"):
+        feed.join()
+
+
 async def test_listeners_are_limited_and_leave() -> None:
     feed = LiveFeed(most=2)
     first, second = feed.join(), feed.join()
