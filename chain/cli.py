@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Coroutine, Sequence
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The chain: a network's node and ledger.")
 
 DataDirOption = Annotated[Path, typer.Option("--data-dir", help="Where the node keeps its files.")]
-UrlOption = Annotated[str, typer.Option("--url", envvar="HEXHAUL_CHAIN", help="The node's HTTP API.")]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="HEXHAUL_CHAIN",
+        help="The node's HTTP API; default: that of the running `hexhaul up`.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON instead of a table.")]
 
 DEFAULT_DATA_DIR = Path(".hexhaul/chain")
@@ -106,13 +114,13 @@ def run_command(
 
 
 @app.command("status")
-def status_command(url: UrlOption = DEFAULT_URL, json: JsonOption = False) -> None:
+def status_command(url: UrlOption = "", json: JsonOption = False) -> None:
     """Height, round, epoch, hotspots."""
     _show(url, lambda chain: chain.status(), json)
 
 
 @app.command("supply")
-def supply_command(url: UrlOption = DEFAULT_URL, json: JsonOption = False) -> None:
+def supply_command(url: UrlOption = "", json: JsonOption = False) -> None:
     """The books: minted = burnt + held + locked, for each token."""
     import msgspec
 
@@ -135,7 +143,7 @@ def supply_command(url: UrlOption = DEFAULT_URL, json: JsonOption = False) -> No
 @app.command("account")
 def account_command(
     address: Annotated[str, typer.Argument(help="Address, or the path of a key file.")],
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = "",
     json: JsonOption = False,
 ) -> None:
     """Balances of an account."""
@@ -147,7 +155,7 @@ def account_command(
 def rewards_command(
     hotspot: Annotated[str | None, typer.Option(help="Address of one hotspot; default all.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many payments.")] = 20,
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = "",
     json: JsonOption = False,
 ) -> None:
     """The newest payments to hotspots, and what each was for."""
@@ -173,7 +181,7 @@ def rewards_command(
 @app.command("faucet")
 def faucet_command(
     address: Annotated[str, typer.Argument(help="Address, or the path of a key file.")],
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = "",
 ) -> None:
     """Get the first tokens, on a test network."""
     wanted = _get_address(address)
@@ -199,12 +207,25 @@ def _get_address(text: str) -> str:
         _fail(error)
 
 
+def get_default_url() -> str:
+    """The node of the `hexhaul up` with data in ``$HEXHAUL_DATA`` or ``./.hexhaul``, else the usual one."""
+    import json
+
+    folder = Path(os.environ.get("HEXHAUL_DATA") or ".hexhaul")
+    try:
+        return str(json.loads((folder / "up.json").read_text(encoding="utf-8"))["chain_api"]).removesuffix(
+            "/v1"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return DEFAULT_URL
+
+
 def _ask(url: str, question: Any) -> Any:
     """Run `question(client)` and return its answer, or end with one line that says what went wrong."""
     from chain.client import ChainClient, ChainUnavailable, RequestRefused
 
     async def ask() -> Any:
-        async with ChainClient(url) as chain:
+        async with ChainClient(url or get_default_url()) as chain:
             answer: Coroutine[Any, Any, Any] = question(chain)
             return await answer
 
