@@ -329,6 +329,7 @@ def run_up(plan: Plan) -> int:
                 # That of an earlier run would deceive who waits for it; better fail now than when all is up.
                 write_file(plan.ready_file, "")
                 plan.ready_file.unlink()
+            write_file(plan.data_dir / "town.json", json.dumps({"where": [plan.lat, plan.lng]}))
             asyncio.run(Network(plan).run())
     except TownError as error:
         print(f"hexhaul up: {error}", file=sys.stderr)
@@ -348,7 +349,12 @@ def up(
     sensors: Annotated[
         int, typer.Option(min=0, max=30, help="How many sensors: dog collars and garden sensors in turn.")
     ] = 2,
-    where: Annotated[str, typer.Option(metavar="LAT,LNG", help="The middle of the town.")] = "46.948,7.4474",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAT,LNG", help="The middle of the town; default: as before, at first 46.948,7.4474."
+        ),
+    ] = None,
     region: Annotated[
         str, typer.Option(help="Radio region; the sensors' firmware speaks EU868 so far.")
     ] = "EU868",
@@ -382,17 +388,17 @@ def up(
 ) -> None:
     """Runs a whole network on this machine: ether, chain, router, hotspots, sensors, map."""
     from hardware.virtual.town import TownError
-    from hardware.virtual.town.places import parse_place
+    from hardware.virtual.town.run_files import choose_place
 
+    folder = (data_dir or get_default_data_dir()).absolute()
     try:
-        lat, lng = parse_place(where)
+        lat, lng = choose_place(folder, where)
         if region.upper() != "EU868":
             raise TownError(f"--region {region}: the sensors' firmware speaks EU868 only so far")
     except TownError as error:
         print(f"hexhaul up: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     ports = {"map": map_port, "console": console_port, "mqtt": mqtt_port, "gwmp-0": gwmp_port}
-    folder = (data_dir or get_default_data_dir()).absolute()
     plan = Plan(
         folder,
         hotspots,

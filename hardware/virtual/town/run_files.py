@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from hardware.virtual.town import TownError
+from hardware.virtual.town.places import parse_place
+
+DEFAULT_PLACE = "46.948,7.4474"
 
 
 def is_port_free(host: str, port: int, kind: socket.SocketKind) -> bool:
@@ -68,6 +71,25 @@ def write_file(path: Path, text: str, mode: int = 0o600) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def choose_place(data_dir: Path, wanted: str | None) -> tuple[float, float]:
+    """The middle of the town: that of the last run, else ``wanted``, else `DEFAULT_PLACE`.
+
+    Raises:
+        TownError: no place, or another one than the hotspots of this folder stand at.
+    """
+    place = parse_place(wanted or DEFAULT_PLACE)
+    try:
+        lat, lng = json.loads((data_dir / "town.json").read_text())["where"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return place
+    if wanted and place != (lat, lng):
+        raise TownError(
+            f"--where {wanted}: the town in {data_dir} is at {lat},{lng}; leave --where out, or give another "
+            "--data-dir"
+        )
+    return float(lat), float(lng)
 
 
 def lock_data_dir(data_dir: Path) -> IO[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from hardware.virtual.town import TownError
 from hardware.virtual.town.places import compute_offset, compute_spiral, parse_place
-from hardware.virtual.town.run_files import choose_ports, lock_data_dir, write_file
+from hardware.virtual.town.run_files import choose_place, choose_ports, lock_data_dir, write_file
 
 HOST = "127.0.0.1"
 
@@ -75,3 +75,13 @@ def test_places_are_as_far_as_asked() -> None:
 def test_a_place_that_is_none_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(TownError, match="--where"):
         parse_place(text)
+
+
+def test_a_town_stays_where_it_was(tmp_path: Path) -> None:
+    assert choose_place(tmp_path, None) == (46.948, 7.4474)
+    assert choose_place(tmp_path, "52.37,4.89") == (52.37, 4.89)
+    write_file(tmp_path / "town.json", '{"where": [52.37, 4.89]}')
+    assert choose_place(tmp_path, None) == (52.37, 4.89)
+    assert choose_place(tmp_path, "52.37,4.89") == (52.37, 4.89)
+    with pytest.raises(TownError, match=r"is at 52\.37,4\.89; leave --where out"):
+        choose_place(tmp_path, "46.948,7.4474")
