@@ -1,7 +1,7 @@
 # hexhaul: `make help` lists what there is.
 PYTHON ?= python3
 VENV := .venv/bin
-# Most tests wait for the air's real time, so more of them than cores run at once.
+# Most tests wait for the air's real time, so more of them than cores run at once; the browser's don't, and go alone.
 SIDE_BY_SIDE := -n 3 --dist loadgroup
 
 .PHONY: help run setup setup-test test lint types unit vectors protos bench lock clean
@@ -19,7 +19,10 @@ setup-test:
 	@$(PYTHON) .ci/setup.py test
 
 test: setup-test lint types  ## everything CI checks: lint, types, all tests
-	@$(VENV)/python -m pytest $(SIDE_BY_SIDE)
+	@failed=0; \
+	$(VENV)/python -m pytest tests/browser || failed=1; \
+	$(VENV)/python -m pytest $(SIDE_BY_SIDE) --ignore tests/browser || failed=1; \
+	exit $$failed
 
 lint:  ## ruff: style and formatting
 	@$(VENV)/ruff check .

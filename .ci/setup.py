@@ -202,9 +202,7 @@ def find_tool(name: str) -> str | None:
 
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - people will try
-        fail(
-            fail(f"hexhaul needs Python 3.11 or newer, this is {sys.version.split()[0]}: apt install python3")
-        )
+        fail(f"hexhaul needs Python 3.11 or newer, this is {sys.version.split()[0]}: apt install python3")
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if purpose not in ("run", "test"):
         fail(f"unknown purpose {purpose!r}; it is 'run' or 'test'")

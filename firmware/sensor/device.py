@@ -26,6 +26,7 @@ _PORT = const(1)
 _WATCHDOG_MS = const(30_000)
 _TURN_MS = const(1000)
 _FIRST_READING_MS = const(10_000)
+_APART_MS = const(5000)
 _RETRY_MS = const(4000)  # behind the second window: join requests are at least 10 s apart
 _JOIN_RX1_S = const(5)  # JOIN_ACCEPT_DELAY1 and 2 (regional parameters 2.2.7)
 _JOIN_RX2_S = const(6)
@@ -134,6 +135,8 @@ class Device:
     def run(self):
         # Before the first transmission: the silence that one before a power cut may still be owed.
         self._hold_back(self._session.data_rate)
+        # After a power cut in a town all its sensors wake at once: chance keeps them apart.
+        self._wait_ms(self._draw(_APART_MS))
         while True:
             if not self._joined:
                 self._join()

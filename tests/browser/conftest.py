@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from chain.explorer.page import StaticFiles
 from tests.unit.explorer.stage import Stage
@@ -24,6 +24,8 @@ FLAGS = (
 READY = "html[data-view=ready][data-basemap=done]"
 
 OpenPage = Callable[..., Page]
+
+expect.set_options(timeout=30_000)  # Chromium draws in software here
 
 
 @pytest.fixture(scope="module")

@@ -135,14 +135,13 @@ async def test_what_cannot_be_sent_is_refused_with_the_reason(town: Town) -> Non
         assert await get_reason(1_000_000, power_dbm=21) == "invalid"
         assert await get_reason(1_000_000, spreading_factor=6) == "invalid"
         assert await get_reason(1_000_000, preamble_symbols=3) == "invalid"
-        first = asyncio.create_task(send_soon(one, bytes(50), ahead_us=1_500_000))
+        planned_us = ((await one.tick_now()).tick - fix.tick) % TICKS + 3_000_000
+        first = asyncio.create_task(send_soon(one, bytes(50), ahead_us=planned_us, fix=fix))
         await asyncio.sleep(0)
         await one.status()  # behind it on the line
         # 97 ms on the air: before, within, and too close behind.
-        for ahead_us in (1_420_000, 1_500_000, 1_550_000, 1_610_000):
-            assert await get_reason(ahead_us + (await one.tick_now()).tick - fix.tick, payload=bytes(50)) == (
-                "collision"
-            )
+        for offset_us in (-80_000, 0, 50_000, 110_000):
+            assert await get_reason(planned_us + offset_us, payload=bytes(50)) == "collision"
         await within(PATIENCE_S, first)
         status = await one.status()
         assert status.transmissions_refused >= 10
@@ -153,8 +152,9 @@ async def test_several_planned_transmissions_all_go_out_in_order(town: Town) -> 
     one, two = await open_both(town)
     async with one, two:
         payloads = [bytes([number]) * 10 for number in range(5)]
+        fix = await one.tick_now()
         sending = [
-            asyncio.create_task(send_soon(one, payload, ahead_us=400_000 + 120_000 * number))
+            asyncio.create_task(send_soon(one, payload, ahead_us=1_000_000 + 120_000 * number, fix=fix))
             for number, payload in reversed(list(enumerate(payloads)))
         ]
         got = [(await take(two)).payload for _ in payloads]
@@ -285,7 +285,11 @@ async def test_memory_stays_over_a_burst_of_packets(town: Town) -> None:
         await take(two)
         before = await one.status(), await two.status()
         for number in range(120):
-            await send_soon(one, bytes([number]) * (1 + number % 24), ahead_us=60_000)
+            payload = bytes([number]) * (1 + number % 24)
+            request = TransmitRequest(
+                None, HOME.frequency_hz, HOME.spreading_factor, payload, invert_iq=False, crc=True
+            )
+            await one.transmit(request)
             assert (await take(two)).payload[:1] == bytes([number])
         after = await one.status(), await two.status()
     for early, late in zip(before, after, strict=True):

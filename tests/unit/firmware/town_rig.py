@@ -15,7 +15,14 @@ from typing import TypeVar
 
 import serial
 
-from hotspot_host.board_link import BoardLink, ReceiveConfig, ReceivedPacket, TransmitRequest, TransmitResult
+from hotspot_host.board_link import (
+    BoardLink,
+    ReceiveConfig,
+    ReceivedPacket,
+    TickFix,
+    TransmitRequest,
+    TransmitResult,
+)
 from router.lorawan.data_crypto import SessionKeys, build_downlink, decrypt_frm_payload, is_mic_valid_1_0
 from router.lorawan.frames import DataFrame, JoinRequest, parse_phy_payload
 from router.lorawan.join import (
@@ -142,10 +149,10 @@ async def is_quiet(link: BoardLink, seconds: float) -> bool:
 
 
 async def send_soon(
-    link: BoardLink, payload: bytes, ahead_us: int = 200_000, **fields: object
+    link: BoardLink, payload: bytes, ahead_us: int = 200_000, fix: TickFix | None = None, **fields: object
 ) -> TransmitResult:
-    """Transmit as a sensor would (normal IQ, CRC) unless told otherwise."""
-    fix = await link.tick_now()
+    """Transmit as a sensor would (normal IQ, CRC) unless told otherwise, so long after ``fix`` or now."""
+    fix = fix or await link.tick_now()
     values = {
         "frequency_hz": HOME.frequency_hz,
         "spreading_factor": HOME.spreading_factor,
