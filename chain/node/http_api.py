@@ -1,4 +1,4 @@
-"""The HTTP API (Litestar): reads the last committed state, takes transactions in. OpenAPI at /schema.
+"""The HTTP API (Litestar): reads the last committed state, takes transactions in. OpenAPI (JSON) at /schema.
 
 Errors are `{"error": {"code", "message"}}`: 400 for what can't be parsed, 404 for what isn't there, 422 for a
 transaction that the rules refuse, 429 and 503 for try again later. Bodies over 64 KiB are refused.
@@ -15,6 +15,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State as AppState
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import Parameter
 
 from chain import api
@@ -364,7 +365,13 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
         state=AppState({"node": node, "faucet": faucet, "explorer": explorer}),
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=["*"]),
-        openapi_config=OpenAPIConfig(title="hexhaul chain node", version="1"),
+        openapi_config=OpenAPIConfig(
+            title="hexhaul chain node",
+            version="1",
+            path="/schema",
+            # Only the description itself: the pages that render one load their scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
         exception_handlers={
             InvalidTransaction: _on_invalid,
             BadRequest: _on_bad_request,

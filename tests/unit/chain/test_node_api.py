@@ -302,8 +302,11 @@ async def test_epochs(chain: ChainClient, node: NodeProcess) -> None:
     assert sum(reward["hxt"] for reward in epoch["rewards"]) == epoch["paid"]
 
 
-def test_openapi(node: NodeProcess) -> None:
-    schema = httpx.get(f"{node.url}/schema/openapi.json", trust_env=False).json()
+@pytest.mark.parametrize("path", ["/schema", "/schema/openapi.json"])
+def test_openapi_is_plain_json(node: NodeProcess, path: str) -> None:
+    answer = httpx.get(f"{node.url}{path}", trust_env=False)
+    assert "json" in answer.headers["content-type"]
+    schema = answer.json()
     assert "/v1/transactions" in schema["paths"]
     assert "/v1/poc/round" in schema["paths"]
 
