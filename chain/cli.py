@@ -124,7 +124,7 @@ def supply_command(url: UrlOption = "", json: JsonOption = False) -> None:
     """The books: minted = burnt + held + locked, for each token."""
     import msgspec
 
-    from chain.node.event_texts import format_hxt
+    from chain.node.event_texts import format_hxt_exactly
 
     supply = _ask(url, lambda chain: chain.supply())
     if json:
@@ -133,7 +133,7 @@ def supply_command(url: UrlOption = "", json: JsonOption = False) -> None:
     rows = []
     for column in ("minted", "burnt", "held", "locked"):
         hxt, data_credits = getattr(supply.hxt, column), getattr(supply.data_credits, column)
-        rows.append((column, format_hxt(hxt), f"{hxt:,}", f"{data_credits:,}"))
+        rows.append((column, format_hxt_exactly(hxt), f"{hxt:,}", f"{data_credits:,}"))
     _print_table(f"Supply at height {supply.height}", ("", "HXT", "base units", "data credits"), rows)
     for token, books in msgspec.structs.asdict(supply).items():
         if token != "height" and books.minted != books.burnt + books.held + books.locked:
@@ -160,7 +160,7 @@ def rewards_command(
 ) -> None:
     """The newest payments to hotspots, and what each was for."""
     from chain.keys.animal_names import compute_animal_name
-    from chain.node.event_texts import format_hxt
+    from chain.node.event_texts import format_hxt_exactly
 
     rewards = _ask(url, lambda chain: chain.rewards(hotspot, limit))
     if json:
@@ -171,7 +171,7 @@ def rewards_command(
             str(reward["epoch"]),
             compute_animal_name(reward["hotspot"]),
             reward["reward"],
-            format_hxt(reward["hxt"]),
+            format_hxt_exactly(reward["hxt"]),
         )
         for reward in rewards
     ]

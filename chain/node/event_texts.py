@@ -20,9 +20,18 @@ def name_of(key: bytes) -> str:
 
 
 def format_hxt(units: int) -> str:
-    """Amount for a person, at most four decimals: 12.5 HXT."""
+    """Amount for a sentence, at most four decimals: 12.5 HXT; what they would make nothing of, exactly."""
     whole, fraction = divmod(units, HXT_UNITS)
     decimals = f"{fraction:08d}"[:4].rstrip("0")
+    if units and not whole and not decimals:
+        return format_hxt_exactly(units)
+    return f"{whole}.{decimals} HXT" if decimals else f"{whole} HXT"
+
+
+def format_hxt_exactly(units: int) -> str:
+    """Amount to the last unit, for the books: 4.56621875 HXT, 0.00004 HXT."""
+    whole, fraction = divmod(units, HXT_UNITS)
+    decimals = f"{fraction:08d}".rstrip("0")
     return f"{whole}.{decimals} HXT" if decimals else f"{whole} HXT"
 
 
