@@ -257,13 +257,15 @@ def remove(
 def down(
     dev_eui: str,
     payload: Annotated[str, typer.Argument(help="Bytes in hex.")],
-    port: Annotated[int, typer.Option(min=1, max=255, help="FPort.")] = 1,
+    port: Annotated[int, typer.Option(help="FPort, 1 to 223.")] = 1,
     confirmed: Annotated[bool, typer.Option(help="Ask the device to acknowledge.")] = False,
     router: RouterUrl = "",
     token_file: TokenFile = None,
     data_dir: DataDir = None,
 ) -> None:
     """Queues a downlink; it goes out after the device's next uplink."""
+    if not 1 <= port <= 223:
+        fail(f"--port {port} is not an application's: use 1 to 223 (LoRaWAN 1.0.4, 4.3.2)", 2)
     body = {"f_port": port, "hex": payload, "confirmed": confirmed}
     item = call_api("POST", f"/devices/{dev_eui}/queue", router, token_file, data_dir, body)
     print(f"queued as {item['id']}: sent after the next uplink")

@@ -24,7 +24,8 @@ from router.network.values import (
 
 TENANT_NAME = "hexhaul"
 CODE_RATES = {5: "CR_4_5", 6: "CR_4_6", 7: "CR_4_7", 8: "CR_4_8"}
-MAX_F_PORT = 255
+#: Above are the test port and what is reserved (LoRaWAN 1.0.4, 4.3.2).
+MAX_F_PORT = 223
 
 
 class CommandError(ValueError):
@@ -300,7 +301,9 @@ def make_queue_item(
     except ValueError as error:
         raise CommandError(f"id {item_id[:64]!r} is not a UUID: leave it out to have one made") from error
     if not 1 <= f_port <= MAX_F_PORT:
-        raise CommandError(f"fPort {f_port} is not allowed: use 1 to {MAX_F_PORT} (0 is for MAC commands)")
+        raise CommandError(
+            f"fPort {f_port} is not an application's: use 1 to {MAX_F_PORT} (LoRaWAN 1.0.4, 4.3.2)"
+        )
     if len(data) > 242:
         raise CommandError(f"{len(data)} bytes are more than any data rate carries: at most 242")
     return QueueItem(

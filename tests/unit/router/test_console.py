@@ -73,6 +73,7 @@ async def test_devices_and_downlinks(router: RunningRouter) -> None:
     path = "/devices/70b3d57ed0000001/queue"
     for body, text in (
         ({"f_port": 0, "hex": "00"}, "fPort 0"),
+        ({"f_port": 224, "hex": "00"}, "fPort 224"),
         ({"f_port": 1, "hex": "0"}, "hex cannot be read"),
         ({"f_port": 1, "hex": "00", "data": "AA=="}, "not both"),
         ({"f_port": 1, "hex": "00" * 243}, "243 bytes"),
@@ -165,6 +166,10 @@ async def test_the_command_line(router: RunningRouter, tmp_path: Path) -> None:
     assert code == 0
     [item] = await router.ask(f"/devices/{device['dev_eui']}/queue")
     assert (item["f_port"], item["data"]) == (7, "Af8=")
+    code, _, errors = await run_cli(
+        "device", "down", device["dev_eui"], "01ff", "--port", "224", environment=environment
+    )
+    assert (code, errors.count("\n"), "--port 224" in errors) == (2, 1, True)
     code, output, _ = await run_cli("device", "show", device["dev_eui"], environment=environment)
     assert json.loads(output)["queue"][0]["f_port"] == 7
     code, _, errors = await run_cli(*add, environment=environment)

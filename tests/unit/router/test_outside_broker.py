@@ -58,6 +58,7 @@ async def test_refused_commands_are_told_in_a_log_event(tmp_path: Path, chain: T
         async with MosquittoSub(router.mqtt) as subscriber:
             for payload in (
                 '{"fPort":0,"data":"AQ=="}',
+                '{"fPort":224,"data":"AQ=="}',
                 '{"fPort":1,"object":{"a":1}}',
                 "nonsense",
                 '{"fPort":1,"data":"*"}',
@@ -65,9 +66,10 @@ async def test_refused_commands_are_told_in_a_log_event(tmp_path: Path, chain: T
                 '{"id":"x","fPort":1}',
             ):
                 await publish(router.mqtt, down, payload)
-            logs = await subscriber.wait_count("log", 6)
+            logs = await subscriber.wait_count("log", 7)
         assert {log["code"] for log in logs} == {"DOWNLINK_CODEC"}
         texts = " / ".join(log["description"] for log in logs)
+        assert "fPort 224" in texts
         for part in ("fPort 0", "object", "not a downlink command", "base64", "devEui '0101", "not a UUID"):
             assert part in texts
         other = down.replace(device["application_id"], "00000000-0000-0000-0000-000000000000")
