@@ -95,6 +95,7 @@ def run_command(
     """Run the node in the foreground; Ctrl-C stops it."""
     import logging
 
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before its import: what fails we say ourselves
     from chain.event_lines import EventLines
     from chain.ledger.conservation import BooksDontAddUp
     from chain.node.data_dir import DataDirError

@@ -38,6 +38,10 @@ class ChainUnavailable(Exception):
     """The node can't be reached, or answers that it can't serve now."""
 
 
+class BadNodeUrl(ChainUnavailable, ValueError):
+    """The URL itself can't be one of a node's."""
+
+
 class RequestRefused(Exception):
     """The node understood and refused; `code` is for programs, `message` for people."""
 
@@ -59,8 +63,15 @@ class ChainClient:
     """Talks to one node. All methods raise ChainUnavailable; may be shared by tasks of one event loop."""
 
     def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
+        """Connects at the first question only. Raises BadNodeUrl."""
         self.base_url = base_url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=f"{self.base_url}/v1", timeout=timeout_s, trust_env=False)
+        try:
+            self._http = httpx.AsyncClient(base_url=f"{self.base_url}/v1", timeout=timeout_s, trust_env=False)
+            port = self._http.base_url.port
+        except httpx.InvalidURL as error:
+            raise BadNodeUrl(f"chain node {base_url!r}: {error}; write http://HOST:PORT") from error
+        if port is not None and port > 65535:
+            raise BadNodeUrl(f"chain node {base_url!r}: port {port} is above 65535")
         self._network: api.Network | None = None
         self._parameters: Parameters | None = None
         self._sending: dict[bytes, asyncio.Lock] = {}
@@ -248,8 +259,16 @@ class ChainClient:
     async def _ask(self, request: httpx.Request, answer_type: type[Answer]) -> Answer:
         try:
             response = await self._http.send(request)
+        except httpx.UnsupportedProtocol as error:
+            raise BadNodeUrl(f"chain node {self.base_url!r} is no URL: write http://HOST:PORT") from error
+        except httpx.RemoteProtocolError as error:
+            text = f"chain node {self.base_url}: no HTTP answer ({error}): is it a node's HTTP port?"
+            raise ChainUnavailable(text) from error
+        except httpx.TimeoutException as error:
+            raise ChainUnavailable(f"chain node {self.base_url}: no answer in time") from error
         except (httpx.HTTPError, OSError) as error:
-            raise ChainUnavailable(f"chain node {self.base_url}: {error or type(error).__name__}") from error
+            text = str(error) or type(error).__name__
+            raise ChainUnavailable(f"chain node {self.base_url}: {text}") from error
         if len(response.content) > _MAX_ANSWER_BYTES:
             raise ChainUnavailable(f"chain node {self.base_url}: answer of {len(response.content)} bytes")
         if response.is_success:
@@ -265,5 +284,9 @@ class ChainClient:
             refused = api.ErrorBody(code=f"http_{response.status_code}", message=response.reason_phrase)
         if response.status_code >= 500 or response.status_code == 429:
             raise ChainUnavailable(f"chain node {self.base_url}: {refused.code}: {refused.message}")
+        if response.status_code in (404, 405) and refused.code.startswith("http_"):
+            raise ChainUnavailable(
+                f"{self.base_url} answers, but as no chain node: it has no {request.url.path}"
+            )
         kind = NotFound if response.status_code == 404 else RequestRefused
         raise kind(refused.code, refused.message)

@@ -110,6 +110,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Event lines as JSON.")] = False,
 ) -> None:
     """Run the hotspot until Ctrl-C."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before its import: what fails we say ourselves
     from chain.keys import KeyFileError
     from hotspot_host.service import HotspotService, RunOptions
     from hotspot_host.settings import BadSettings, check_host_port, load_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import h3
 import msgspec
 
-from chain.store.durable_file import write_file_durably
+from chain.store.durable_file import check_folder, make_folder, write_file_durably
 from hardware.lora.regions import get_region
 
 LOCATION_RESOLUTION = 12
@@ -92,8 +92,11 @@ def check_host_port(text: str) -> tuple[str, int]:
 
 
 def load_settings(data_dir: Path) -> Settings:
-    """Read the file of a data directory. BadSettings where it is absent or damaged."""
+    """Read the file of a data directory. BadSettings where it is absent or damaged,
+    NotAFolder.
+    """
     path = data_dir / _FILE
+    check_folder(data_dir)
     try:
         settings = msgspec.json.decode(path.read_bytes(), type=Settings)
     except FileNotFoundError:
@@ -106,7 +109,7 @@ def load_settings(data_dir: Path) -> Settings:
 
 def save_settings(data_dir: Path, settings: Settings) -> Path:
     """Write the file durably."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(data_dir)
     path = data_dir / _FILE
     write_file_durably(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
     return path

@@ -78,6 +78,8 @@ def run(
     json_lines: Annotated[bool, typer.Option("--json", help="Event lines as JSON.")] = False,
 ) -> None:
     """Runs a router until it is stopped."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before its import: what fails we say ourselves
+    from chain.client import BadNodeUrl
     from chain.event_lines import EventLines
     from chain.keys import KeyFileError
     from router.applications.broker import BrokerError
@@ -106,7 +108,9 @@ def run(
             settings=Settings(net_id=parse_net_id(net_id)),
         )
         asyncio.run(_serve(RouterService, options, EventLines("router", name, json_lines)))
-    except (OSError, StoreError, KeyFileError, TokenError, BrokerError, BrokerUrlError) as error:
+    except (
+        OSError, StoreError, KeyFileError, TokenError, BrokerError, BrokerUrlError, BadNodeUrl,
+    ) as error:  # fmt: skip
         fail(f"router: {error}")
 
 
@@ -160,7 +164,7 @@ def call_api(
     try:
         answer = httpx.request(
             method,
-            f"{router.rstrip('/')}/api{path}",
+            f"{router.rstrip('/').removesuffix('/api')}/api{path}",
             headers={"Authorization": f"Bearer {token}"},
             json=body,
             timeout=20,
@@ -175,6 +179,9 @@ def call_api(
         message = content["error"]["message"]
     except (ValueError, KeyError, TypeError):
         message = f"unexpected answer {answer.status_code}"
+        content = None
+    if content is None or (answer.status_code in (404, 405) and not message.startswith("no device")):
+        fail(f"{router} answers, but as no router ({message}): give the URL of a router's console")
     fail(f"router: {message}")
 
 

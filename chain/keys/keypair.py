@@ -11,7 +11,7 @@ from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from chain.keys.address import KEY_TYPE_ED25519, NETWORK_MAIN, NETWORK_TEST
 from chain.keys.public_key import ED25519_SIGNATURE_BYTES, PublicKey
-from chain.store.durable_file import write_file_durably
+from chain.store.durable_file import make_folder, write_file_durably
 
 SEED_BYTES = 32
 _MAX_FILE_BYTES = 4096
@@ -94,7 +94,7 @@ class Keypair:
         """
         path = Path(path)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             try:
                 cls.generate(network).save(path)
             except KeyFileError:

@@ -8,6 +8,7 @@ entropy.seed   seed of the committed hash chain (mode 600)   chain.db       ever
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from chain.keys.address import NETWORK_TEST
 from chain.keys.keypair import KeyFileError, Keypair
 from chain.ledger.parameters import Parameters
 from chain.node.views import view_network
-from chain.store.durable_file import write_file_durably
+from chain.store.durable_file import check_folder, make_folder, write_file_durably
 
 _SEED_BYTES = 32
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
 class DataDirError(Exception):
@@ -48,8 +50,12 @@ class DataDir:
         """
         if self.network.exists():
             raise DataDirError(f"{self.folder} holds a network already: run it, or choose another directory")
+        if not _NAME.fullmatch(chain_name):
+            raise DataDirError(
+                f"network name {chain_name!r}: write 1 to 32 letters, digits, dots or dashes, as hexhaul-test"
+            )
         parameters.validate()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         producer = Keypair.load_or_create(self.producer_key, NETWORK_TEST)
         faucet = Keypair.load_or_create(self.faucet_key, NETWORK_TEST)
         if not self.entropy_seed.exists():
@@ -71,7 +77,8 @@ class DataDir:
         return chain
 
     def load_chain(self) -> Chain:
-        """Read the genesis. Raises DataDirError."""
+        """Read the genesis. Raises DataDirError, NotAFolder."""
+        check_folder(self.folder)
         try:
             return decode_genesis(self.genesis.read_bytes())
         except FileNotFoundError as error:

@@ -31,8 +31,10 @@ async def start_grpc_server(node: Node, address: str) -> tuple[grpc.aio.Server, 
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise OSError(f"gRPC address {address} can't be bound: is the port taken?") from error
+        raise OSError(
+            f"gRPC address {address} can't be bound: is it taken? choose another with --grpc"
+        ) from error
     if port == 0:
-        raise OSError(f"gRPC address {address} can't be bound: is the port taken?")
+        raise OSError(f"gRPC address {address} can't be bound: is it taken? choose another with --grpc")
     await server.start()
     return server, port

@@ -6,6 +6,26 @@ import os
 from pathlib import Path
 
 
+class NotAFolder(OSError):
+    """Where a folder should be is something else; the message is for people."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise NotAFolder where the path, or one above it, is a file. A folder that isn't there yet is fine."""
+    for path in (folder, *folder.parents):
+        if path.is_dir():
+            return
+        if os.path.lexists(path):
+            kind = "a link to nothing" if path.is_symlink() and not path.exists() else "a file"
+            raise NotAFolder(f"{path} is {kind}; give a folder")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and those above it, unless they are there. Raises NotAFolder, OSError."""
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 def write_file_durably(path: Path, content: bytes, mode: int = 0o644, overwrite: bool = True) -> None:
     """Write `content` to a temporary file beside `path`, fsync it, put it in place, fsync the folder.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
+from chain.store.durable_file import make_folder
+
 
 class FolderTaken(OSError):
     """Another process holds the folder; the message is for people."""
@@ -15,7 +17,7 @@ class LockFile:
 
     def __init__(self, path: Path, holder: str) -> None:
         """Take the lock. Raises FolderTaken where another ``holder`` (a word for people) has it, OSError."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._file = path.open("a")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hmac
 import ipaddress
 import logging
@@ -142,12 +143,19 @@ class EmbeddedBroker:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
-        """Listen; returns the port. Raises OSError if it is taken."""
+        """Listen; returns the port. Raises OSError (naming it) if it is taken."""
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)
         logging.getLogger("transitions").setLevel(logging.CRITICAL)
         self._broker = Broker(self._config)
         await self._broker.start()
-        self._server = await asyncio.start_server(self._connected, self._host, self._port)
+        try:
+            self._server = await asyncio.start_server(self._connected, self._host, self._port)
+        except OSError as error:
+            await self.stop()
+            reason = "Address already in use" if error.errno == errno.EADDRINUSE else error.strerror
+            raise OSError(
+                f"cannot listen on {self._host}:{self._port}: {reason}; choose another with --mqtt"
+            ) from error
         address = self._server.sockets[0].getsockname()
         return int(address[1])
 

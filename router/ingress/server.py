@@ -109,10 +109,10 @@ class IngressServer(packet_router_pb2_grpc.packetServicer):
         packet_router_pb2_grpc.add_packetServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         try:
             port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: {error}") from error
+        except RuntimeError:
+            port = 0
         if port == 0:
-            raise OSError(f"cannot listen on {address}: the port is taken, choose another with --grpc")
+            raise OSError(f"cannot listen on {address}: is it taken? choose another with --grpc")
         await self._server.start()
         return port
 
