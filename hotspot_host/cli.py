@@ -27,7 +27,7 @@ def fail(text: str, code: int = 1) -> typer.Exit:
 
 def get_default_data_dir() -> Path:
     """``$HEXHAUL_DATA`` or ``./.hexhaul``."""
-    return Path(os.environ.get("HEXHAUL_DATA", ".hexhaul"))
+    return Path(os.environ.get("HEXHAUL_DATA") or ".hexhaul")
 
 
 @app.command()
@@ -143,44 +143,30 @@ def run(
 
 @app.command()
 def status(
-    url: Annotated[str, typer.Option(help="The running hotspot's status page.")] = "http://127.0.0.1:4467",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            "--http",
+            help="A hotspot's status page; default: all of the running `hexhaul up`, else port 4467.",
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one line per hotspot.")] = False,
 ) -> None:
-    """Show how a running hotspot fares."""
-    import httpx
+    """Show how the running hotspots fare."""
+    import json
+
+    from hotspot_host.status_client import NoHotspot, collect_statuses, describe_status
 
     try:
-        answer = httpx.get(f"{url.rstrip('/').removesuffix('/status')}/status", timeout=5, trust_env=False)
-        answer.raise_for_status()
-        content: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise fail(
-            f"no hotspot answers at {url}: {error}; its address is in its first line (status at ...)"
-        ) from None
+        contents = collect_statuses(url, get_default_data_dir())
+    except NoHotspot as error:
+        raise fail(str(error)) from None
     if as_json:
-        typer.echo(answer.text)
-        return
-    board = content["board"]
-    typer.echo(f"{content['name']} ({content['hotspot']})")
-    typer.echo(
-        f"on the chain: {'yes' if content['registered'] else 'not yet'}, location {content['location']}"
-    )
-    typer.echo(f"board: {'up' if board['up'] else 'down'}, {board['text']}")
-    for router in content["routers"]:
-        balance = router["balance"]
-        typer.echo(
-            f"router {router['grpc']}: {router['state']}, {balance['bought_packets']} packets bought, "
-            f"{balance['unvouchered_packets']} without a voucher{', PAUSED' if router['paused'] else ''}"
-        )
-    for concentrator in content["concentrators"]:
-        state = "connected" if concentrator["connected"] else "silent"
-        typer.echo(f"concentrator {concentrator['eui']}: {state}, {concentrator['packets']} packets")
-    typer.echo(f"waiting for a receipt: {content['spool']['packets']} of at most {content['spool']['limit']}")
-    for name, count in content["counts"].items():
-        if name != "dropped":
-            typer.echo(f"{name}: {count}")
-    for reason, count in content["counts"]["dropped"].items():
-        typer.echo(f"dropped, {reason}: {count}")
+        for content in contents:
+            typer.echo(json.dumps(content))
+    else:
+        typer.echo("\n\n".join("\n".join(describe_status(content)) for content in contents))
 
 
 @replay_app.callback(
