@@ -34,6 +34,8 @@ _LOGGER = logging.getLogger(__name__)
 TICK_FIX_INTERVAL_S = 30.0
 #: A packet can lie so long in the board's ring before this host's clock says anything sensible about it.
 LONGEST_IN_RING_US = 30 * 60 * 1_000_000
+#: A board is found within seconds of a start; only one that isn't is worth a line.
+NO_BOARD_AFTER_S = 10.0
 
 
 class OpenLink(Protocol):
@@ -48,7 +50,7 @@ class BoardActor:
     def __init__(self, open_link: OpenLink, home: ReceiveConfig, intake: UplinkIntake, tally: Tally) -> None:
         self.home = home
         self.is_up = False
-        self.description = "not connected yet"
+        self.description = "no board yet"
         self._open_link = open_link
         self._intake = intake
         self._tally = tally
@@ -79,11 +81,17 @@ class BoardActor:
     async def _follow_link(self, link: BoardLink) -> None:
         if link.is_up:
             self._say_link(True, f"{link.hello.board} with {link.hello.radio}")
-        else:
-            self._say_link(False, "no board yet")
-        async for event in link.events():
-            self._fix = None
-            self._say_link(event.up, event.text, event.rebooted)
+        is_late = asyncio.get_running_loop().call_later(NO_BOARD_AFTER_S, self._say_if_absent)
+        try:
+            async for event in link.events():
+                self._fix = None
+                self._say_link(event.up, event.text, event.rebooted)
+        finally:
+            is_late.cancel()
+
+    def _say_if_absent(self) -> None:
+        if not self._tally.was_said("board"):
+            self._say_link(False, self.description)
 
     def _say_link(self, is_up: bool, text: str, rebooted: bool = False) -> None:
         self.is_up, self.description = is_up, text

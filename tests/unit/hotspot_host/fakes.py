@@ -245,6 +245,9 @@ class FakeLink:
     def hear(self, packet: ReceivedPacket) -> None:
         self._packets.put_nowait(packet)
 
+    def tell(self, event: LinkEvent) -> None:
+        self._events.put_nowait(event)
+
     async def configure(self, config: ReceiveConfig) -> None:
         self.config = config
 

@@ -8,7 +8,7 @@ import pytest
 
 from hardware.lora.modulation import DataRate
 from hotspot_host.board import BoardActor
-from hotspot_host.board_link import LinkDown, ReceiveConfig, TransmitRefused
+from hotspot_host.board_link import LinkDown, LinkEvent, ReceiveConfig, TransmitRefused
 from hotspot_host.clock import get_wall_ms, get_wall_us
 from hotspot_host.forwarder.radio import Downlink, RadioRefused
 from hotspot_host.forwarder.windows import compute_ahead_us
@@ -117,3 +117,23 @@ async def test_wall_clock_instants_become_ticks(parts: Parts, offset_us: int) ->
         tick = await actor.get_tick_at(get_wall_us() + 2_000_000)
         assert abs(compute_ahead_us(tick, link.tick) - 2_000_000) < 50_000
         assert 0 <= tick < 1 << 32
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_missing_board_is_told_only_when_it_stays_away(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, comes: bool
+) -> None:
+    monkeypatch.setattr("hotspot_host.board.NO_BOARD_AFTER_S", 60 if comes else 0.05)
+    link = FakeLink()
+    link.is_up = False
+    actor = BoardActor(link.open, HOME, parts.intake, parts.tally)
+    task = asyncio.create_task(actor.run())
+    try:
+        if comes:
+            link.tell(LinkEvent(True, "a board"))
+        await wait_for(lambda: "board " in parts.said.getvalue())
+        said = parts.said.getvalue()
+        assert said == ("board up: a board\n" if comes else "board down: no board yet\n")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
