@@ -136,7 +136,7 @@ async def run_cli(*words: str, environment: dict[str, str] | None = None) -> tup
     return process.returncode or 0, output.decode(), errors.decode()
 
 
-async def test_the_command_line(router: RunningRouter, tmp_path: Path) -> None:
+async def test_the_command_line(router: RunningRouter, chain: TestChain, tmp_path: Path) -> None:
     ready = {"router_api": f"{router.http}/api"}
     (tmp_path / "up.json").write_text(
         json.dumps(ready)
@@ -180,6 +180,15 @@ async def test_the_command_line(router: RunningRouter, tmp_path: Path) -> None:
     )
     assert (code, errors.count("\n")) == (1, 1)
     assert "start `hexhaul up`" in errors
+    token = ["--token-file", str(tmp_path / "router/api.token")]
+    for url in (chain.url, f"{router.http}/elsewhere"):
+        code, _, errors = await run_cli("device", "list", "--router", url, *token)
+        assert (code, errors.count("\n")) == (1, 1)
+        assert f"{url} answers, but as no router" in errors
+    code, _, errors = await run_cli("device", "list", "--router", f"{router.http}/api", *token)
+    assert (code, errors) == (0, "")
+    code, _, errors = await run_cli("device", "remove", "01" * 8, "--router", router.http, *token)
+    assert (code, errors) == (1, f"router: no device {'01' * 8}: add it first\n")
     code, _, errors = await run_cli("router", "run", "--chain", "http://127.0.0.1:9", "--grpc", "nowhere")
     assert (code, "--grpc 'nowhere' must be HOST:PORT" in errors) == (2, True)
     code, _, errors = await run_cli(
