@@ -138,7 +138,8 @@ class ChainActor:
                 with contextlib.suppress(ChainUnavailable, RequestRefused):
                     await self._check_funds(channel_id)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._voucher_came.wait(), 30.0)
+                async with asyncio.timeout(30.0):
+                    await self._voucher_came.wait()
 
     async def _check_funds(self, channel_id: str) -> None:
         kept = self._vouchers.get(channel_id)

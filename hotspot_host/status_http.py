@@ -52,10 +52,12 @@ class StatusServer:
         if self._open > MAX_CONNECTIONS:
             code, body = 503, _make_error("busy", "too many connections")
         else:
-            request = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                request = await reader.readuntil(b"\r\n\r\n")
             code, body = self._answer(request)
         writer.write(_format(code, body))
-        await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            await writer.drain()
 
     def _answer(self, request: bytes) -> tuple[int, dict[str, Any]]:
         method, _, rest = request.partition(b"\r\n")[0].partition(b" ")

@@ -61,7 +61,8 @@ class ReportSender:
                 failures = failures + 1 if failed else 0
                 wait_s = RETRY_S[min(failures, len(RETRY_S)) - 1] if failed else 10.0
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
 
     async def _send(self, stub: poc_lora_pb2_grpc.poc_loraStub, kept: KeptReport) -> bool:
         """False where it is to be tried again."""

@@ -155,7 +155,8 @@ class RouterStream:
     async def _hold_stream(self) -> None:
         async with grpc.aio.insecure_channel(self.route.grpc, options=CHANNEL_OPTIONS) as channel:
             try:
-                await asyncio.wait_for(channel.channel_ready(), CONNECT_TIMEOUT_S)
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await channel.channel_ready()
             except TimeoutError:
                 raise StreamFailed(f"no connection within {CONNECT_TIMEOUT_S:.0f} s") from None
             call = packet_router_pb2_grpc.packetStub(channel).route()  # type: ignore[no-untyped-call]
@@ -265,7 +266,8 @@ class RouterStream:
 
     async def _send(self, call: Any, offered: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(offered.wait(), OFFER_TIMEOUT_S)
+            async with asyncio.timeout(OFFER_TIMEOUT_S):
+                await offered.wait()
         self._went_ready = True
         self.state = "connected"
         self._say("up", f"router {self.route.grpc} connected", up=True)
@@ -278,7 +280,8 @@ class RouterStream:
                 await self._send_packet(call, packet)
             self._check_receipts()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
 
     def _pick(self) -> tuple[SpooledPacket, bool] | None:
         """The next packet that may go out now, and whether it may cost."""

@@ -104,7 +104,8 @@ class Concentrator:
         )
         try:
             self._send_datagram(PullResp(token=token, txpk=txpk), self.address)
-            ack = await asyncio.wait_for(future, TX_ACK_TIMEOUT_S)
+            async with asyncio.timeout(TX_ACK_TIMEOUT_S):
+                ack = await future
         except TimeoutError:
             raise RadioRefused(
                 "radio_failed", f"concentrator {self.eui.hex()} gave no TX_ACK", maybe_sent=True

@@ -48,7 +48,8 @@ class PacketForwarder(asyncio.DatagramProtocol):
             raise BadRecording(f"gwmp {self._address[0]}:{self._address[1]}: {error.strerror}") from None
         self._start(self._keep_alive())
         try:
-            await asyncio.wait_for(self._pull_answered.wait(), FIRST_ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(FIRST_ANSWER_TIMEOUT_S):
+                await self._pull_answered.wait()
         except TimeoutError:
             await self.__aexit__(None, None, None)
             raise BadRecording(
@@ -86,7 +87,8 @@ class PacketForwarder(asyncio.DatagramProtocol):
 
     async def _wait_for_ack(self, token: int, future: asyncio.Future[None]) -> None:
         try:
-            await asyncio.wait_for(future, ACK_TIMEOUT_S)
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                await future
             self.acknowledged += 1
         except TimeoutError:
             self._problem = "PUSH_DATA not acknowledged"

@@ -166,7 +166,8 @@ class EmbeddedBroker:
             task.cancel()
         if self._broker is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._broker.shutdown(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._broker.shutdown()
 
     def count_subscriptions(self) -> int:
         """How many subscriptions others than the router have, of clients that are connected."""

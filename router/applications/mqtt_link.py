@@ -141,7 +141,8 @@ class MqttLink:
             events = get_unpublished(database.read(), BATCH) if self._may_publish() else []
             if not events:
                 try:
-                    await asyncio.wait_for(self._wake.wait(), 1.0)
+                    async with asyncio.timeout(1.0):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
                 continue

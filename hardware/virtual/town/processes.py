@@ -104,7 +104,8 @@ class Supervisor:
         self.children.append(child)
         child.task = asyncio.create_task(self._keep_alive(child), name=name)
         try:
-            await asyncio.wait_for(child.ready.wait(), READY_TIMEOUT_S)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await child.ready.wait()
         except TimeoutError:
             raise TownError(
                 f"{name} is not ready after {READY_TIMEOUT_S:.0f} s; {self.get_last_words(name)}"

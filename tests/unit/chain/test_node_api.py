@@ -272,6 +272,9 @@ async def test_entropy_over_grpc_is_the_rounds_and_signed(chain: ChainClient, no
 
 async def test_events_by_cursor_and_blocks(chain: ChainClient) -> None:
     await make_rich(chain)
+    async with asyncio.timeout(20):
+        while (await chain.status()).round == 0:  # until the first round has opened
+            await asyncio.sleep(0.05)
     head = (await chain.status()).height
     events: list[dict[str, Any]] = []
     at = 0
