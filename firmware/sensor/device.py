@@ -143,7 +143,7 @@ class Device:
                 # Somebody watches a new sensor: its first reading comes soon, but not on the join's heels.
                 self._wait_ms(min(self._interval_ms, _FIRST_READING_MS))
             self._send_readings()
-            # Up to a quarter later each time by chance: two devices that met on the air part by the next time.
+            # Up to a quarter later each time by chance: two devices that met on the air part the next time.
             self._wait_ms(self._interval_ms + self._draw(self._interval_ms >> 2))
 
     # Waiting
