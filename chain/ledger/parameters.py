@@ -29,8 +29,20 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Length of a reward epoch (Helium: 30 blocks, later one day)."""
     max_block_bytes: int = 4_194_304
     """Most bytes of transactions and reports in a block (Helium: 5 MiB after a 140 MB block)."""
+    block_report_share_ppm: int = 500_000
+    """Of these bytes, what reports may take; the rest is for transactions alone, so that neither starves the
+    other."""
+    block_governance_share_ppm: int = 100_000
+    """Of the transactions' bytes, what is for prices, parameters, upgrades and evidence alone: a full chain
+    must still learn its price and be repaired."""
     max_block_transactions: int = 5_000
+    """Without those of the class governance."""
+    max_block_governance_transactions: int = 500
     max_block_reports: int = 20_000
+    max_block_ahead_ms: int = 5_000
+    """How far a block's time may be beyond the clock of a node that receives it."""
+    bundle_epochs: int = 30
+    """A block's reports are kept for so many epochs after theirs (Ethereum's blobs: 18 days)."""
 
     # Fees and price
     hxt_price: int = 100_000_000
@@ -83,6 +95,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "block_interval_ms",
             "epoch_ms",
             "max_block_transactions",
+            "max_block_governance_transactions",
             "max_block_reports",
         ):
             if getattr(self, name) < 1:
@@ -90,6 +103,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for name, value in msgspec.structs.asdict(self).items():
             if isinstance(value, int) and value < 0:
                 raise InvalidParameters(f"{name} is {value}: must not be negative")
+        for name in ("block_report_share_ppm", "block_governance_share_ppm"):
+            if not 0 < getattr(self, name) < PPM:
+                raise InvalidParameters(f"{name} is {getattr(self, name)}: must be above 0 and below 1000000")
         if not self.block_interval_ms <= self.coverage.round_ms <= self.epoch_ms:
             raise InvalidParameters(
                 f"block_interval_ms {self.block_interval_ms}, round_ms {self.coverage.round_ms} and epoch_ms "
