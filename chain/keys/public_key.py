@@ -1,10 +1,12 @@
 """Public keys that may hold an account or a hotspot: Ed25519 and compact P-256.
 
-One signature rule per type, the same on every node. Ed25519 is libsodium's strict rule (through PyNaCl): S
-< L, no small-order key or R, canonical encodings, no cofactor. Libraries disagree about crafted signatures,
-so another library here, even as a fallback, could split the chain. Compact P-256 is ECDSA with SHA-256 in
-DER, the key given by x alone with y the smaller root; an ECDSA signature can be varied by anybody, so
-nothing is identified by it.
+One signature rule per type, the same on every node. Ed25519 is libsodium's strict rule (through PyNaCl): S <
+L, no small-order key or R, canonical encodings, no cofactor. Libraries disagree about crafted signatures, so
+another library here, even as a fallback, could split the chain. Compact P-256 is ECDSA with SHA-256 in strict
+DER (the one encoding of r and s; nothing behind it), the key given by x alone with y the smaller root: a key
+whose y is the larger can't be written down and is refused where it is made. Both s and n - s are accepted, as
+the secure elements of gateways give either: whoever sees a signature can make the second one, which matters
+to nothing here, since transactions are identified without their signatures.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError, CryptoError
 
@@ -75,6 +78,20 @@ class PublicKey:
             raise InvalidPublicKey(str(error)) from error
         return PublicKey.from_binary(binary)
 
+    @staticmethod
+    def from_p256(key: ec.EllipticCurvePublicKey, network: int) -> PublicKey:
+        """Write a P-256 key down compactly. Raises InvalidPublicKey for another curve, and for a y that is
+        the larger root: generate another key, every second one fits.
+        """
+        if not isinstance(key.curve, ec.SECP256R1):
+            raise InvalidPublicKey(f"a key on {key.curve.name}: only P-256 can be compact")
+        numbers = key.public_numbers()
+        if numbers.y > _P256_PRIME - numbers.y:
+            raise InvalidPublicKey(
+                "this P-256 key has the larger y, x alone doesn't tell it: generate another"
+            )
+        return PublicKey.from_binary(bytes([network | KEY_TYPE_ECC_COMPACT]) + numbers.x.to_bytes(32, "big"))
+
     @property
     def network(self) -> int:
         """Network byte: NETWORK_MAIN or NETWORK_TEST."""
@@ -119,8 +136,11 @@ def _verify_compact(x: bytes, message: bytes, signature: bytes) -> bool:
     if not signature or len(signature) > MAX_SIGNATURE_BYTES:
         return False
     try:
+        # OpenSSL wants strict DER too; said here, so that no other build of it can be laxer.
+        if encode_dss_signature(*decode_dss_signature(signature)) != signature:
+            return False
         _load_compact_key(x).verify(signature, message, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, InvalidPublicKey):
+    except (InvalidSignature, InvalidPublicKey, ValueError):
         return False
     return True
 

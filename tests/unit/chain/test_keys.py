@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,8 @@ def test_addresses_and_names(vectors: dict) -> None:
     assert len(vectors["addresses"]) > 20
     for case in vectors["addresses"]:
         binary = bytes.fromhex(case["bin_hex"])
+        assert len(binary) == case["bin_len"]
+        assert binary[0] == case["key_type_byte"] and binary[1:].hex() == case["pubkey_hex"]
         assert encode_address(binary) == case["b58"]
         assert decode_address(case["b58"]) == binary
         assert compute_animal_name(case["b58"]) == case["animal_name"]
@@ -67,6 +70,20 @@ def test_signatures_of_others(vectors: dict) -> None:
             altered = bytearray(signature)
             altered[index] ^= 0x01
             assert not key.verify(message, bytes(altered))
+
+
+def test_key_exchange_of_others(vectors: dict) -> None:
+    """The compact form stands for the right one of its two points: their shared secret comes out."""
+    for case in vectors["ecdh_p256"]:
+        binary = bytes.fromhex(case["private_keypair_hex_type_then_scalar"])
+        secret = ec.derive_private_key(int.from_bytes(binary[1:], "big"), ec.SECP256R1())
+        assert case["own_pubkey_is_compact"]
+        own = PublicKey.from_p256(secret.public_key(), NETWORK_MAIN)
+        assert own.binary[0] == binary[0]
+        x = PublicKey.from_address(case["other_pubkey_b58"]).binary[1:]
+        for sign in (b"\x02", b"\x03"):  # x of the shared point is the same for both roots
+            other = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sign + x)
+            assert secret.exchange(ec.ECDH(), other).hex() == case["shared_secret_hex"]
 
 
 def test_address_of_a_seed(vectors: dict) -> None:
