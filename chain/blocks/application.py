@@ -100,7 +100,7 @@ def process_boundaries(
         opened_height=context.height,
     )
     state.put(ROUND, ONLY, opened)
-    next_context = chain.get_context(context.height, context.time_ms, opened)
+    next_context = chain.get_context(state, context.height, context.time_ms, opened)
     return events + open_round(state, next_context)
 
 

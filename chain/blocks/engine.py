@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from threading import Lock
 from typing import Protocol
 
 import msgspec
@@ -28,26 +29,30 @@ from chain.blocks.application import (
     process_boundaries,
     process_received_report,
 )
+from chain.blocks.block_events import compute_events_digest, encode_events
+from chain.blocks.bundle import Bundle, compute_bundle_root, encode_bundle
 from chain.blocks.entropy import LinkChain, get_entropy_source
 from chain.blocks.genesis import Chain, write_genesis_state
 from chain.blocks.header import (
     Block,
     Header,
     compute_block_hash,
-    compute_reports_root,
     compute_transactions_root,
     encode_block,
     is_header_signed,
     sign_header,
 )
+from chain.blocks.limits import compute_report_room, compute_transaction_rooms, get_class
 from chain.blocks.reports import ReceivedReport, compute_report_id
 from chain.keys.keypair import Keypair
 from chain.ledger.conservation import BooksDontAddUp, recount
 from chain.ledger.context import BlockContext
+from chain.ledger.current_parameters import get_protocol_version
 from chain.ledger.events import Event
 from chain.ledger.process_transaction import process_transaction
-from chain.ledger.state import Changes, State, compute_state_digest
-from chain.store.chain_store import BlockCommit, ChainStore, Head, Outcome, StoreError
+from chain.ledger.state import Changes, State
+from chain.ledger.state_tree import StateProof, StateTree, TreeUpdate
+from chain.store.chain_store import BlockCommit, ChainStore, Head, Outcome, StoredBundle, StoreError
 from chain.transactions.encoding import compute_transaction_id, decode_transaction
 from chain.transactions.reasons import InvalidTransaction, Reason
 from chain.transactions.signing import verify_signatures
@@ -68,9 +73,18 @@ class AppliedBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block with what it does, ready to be committed."""
 
     block: Block
+    bundle: Bundle
+    """The block's reports."""
+    epoch: int
+    """The epoch that the block belongs to: the one that was open when it began."""
+    oldest_bundle_epoch: int
+    """Bundles of earlier epochs may go."""
     head: Head
     changes: Changes
+    tree_update: TreeUpdate
+    """What the changes make of the state tree; its root is in the header."""
     events: list[Event]
+    encoded_events: bytes
     outcomes: list[Outcome]
     """Of its transactions, and of those that were left out as invalid when it was made here."""
     settled_reports: list[bytes]
@@ -92,8 +106,8 @@ class Engine(Protocol):
         """Make the next block of the pending ones, first come first served, and apply it."""
         ...
 
-    def apply(self, block: Block) -> AppliedBlock:
-        """Check a block completely and run it. Raises InvalidBlock, BooksDontAddUp."""
+    def apply(self, block: Block, bundle: Bundle) -> AppliedBlock:
+        """Check a block and its reports completely and run it. Raises InvalidBlock, BooksDontAddUp."""
         ...
 
     def commit(self, applied: AppliedBlock) -> None:
@@ -109,30 +123,46 @@ class SingleProducer:
     ) -> None:
         """Write the genesis into a new store; check and recount an existing one.
 
-        Raises StoreError where the store is another network's, BooksDontAddUp where its books are wrong.
+        Raises StoreError where the store is another network's or its rows don't give the last block's state
+        root, BooksDontAddUp where its books are wrong.
         """
         self.chain = chain
         self._store = store
         self._key = key
         self._links = links
+        self._tree_lock = Lock()
+        """Held where tree and head change, and where another thread looks at both."""
+        self._tree = StateTree(chain.genesis_parameters.state_tree_bits)
         self._head = self._open()
 
     def _open(self) -> Head:
         known = self._store.get_genesis_hash()
         if known is None:
-            state = State(self._store.committed)
-            write_genesis_state(state, self.chain)
-            changes = state.get_changes()
-            digest = compute_state_digest(bytes(32), changes)
-            head = Head(0, self.chain.genesis_hash, self.chain.genesis_time_ms, digest)
-            self._store.write_genesis(self.chain.genesis_hash, head, changes)
+            self._write_genesis()
         elif known != self.chain.genesis_hash:
             raise StoreError(
                 f"database {self._store.path} belongs to network {known.hex()[:16]}..., the genesis file is "
                 f"{self.chain.genesis_hash.hex()[:16]}...: use the matching one, or another data directory"
             )
+        with self._store.open_view() as view:
+            head = view.head
+            self._tree = StateTree.build(view.iterate_all(), self.chain.genesis_parameters.state_tree_bits)
+        if self._tree.root != head.state_root:
+            raise StoreError(
+                f"database {self._store.path} is damaged: its rows give state root {self._tree.root.hex()}, "
+                f"block {head.height} says {head.state_root.hex()}. Restore a backup, or move the file away "
+                "and take the state from a snapshot or from the blocks of another node"
+            )
         recount(State(self._store.committed))
-        return self._store.get_head()
+        return head
+
+    def _write_genesis(self) -> None:
+        state = State(self._store.committed)
+        write_genesis_state(state, self.chain)
+        changes = state.get_changes()
+        root = self._tree.compute_update(changes).root
+        head = Head(0, self.chain.genesis_hash, self.chain.genesis_time_ms, root)
+        self._store.write_genesis(self.chain.genesis_hash, head, changes)
 
     @property
     def head(self) -> Head:
@@ -153,21 +183,14 @@ class SingleProducer:
             raise InvalidBlock("this node has no producer key: it can't make blocks")
         state, context, boundaries = self._begin(time_ms)
         events: list[Event] = []
-        outcomes: list[Outcome] = []
-        taken: list[bytes] = []
-        room = self.chain.parameters.max_block_bytes // 2
-        for transaction in transactions[: self.chain.parameters.max_block_transactions]:
-            if len(transaction.raw) > room:
-                break
-            outcome = self._try_transaction(state, context, transaction, events)
-            outcomes.append(outcome)
-            if outcome.included:
-                taken.append(transaction.raw)
-                room -= len(transaction.raw)
-        taken_reports, settled = self._try_reports(state, context, reports, events)
+        taken, outcomes = self._try_transactions(state, context, transactions, events)
+        bundle, settled = self._try_reports(state, context, reports, events)
         reveal = self._links.get_reveal(get_entropy_source(state)) if boundaries.closes_round else b""
         events += process_boundaries(state, self.chain, context, boundaries, reveal)
-        changes, digest = self._finish(state, boundaries)
+        process_books(state, boundaries)
+        changes = state.get_changes()
+        tree_update = self._tree.compute_update(changes)
+        encoded_events = encode_events(events)
         header = sign_header(
             Header(
                 chain_id=self.chain.chain_id,
@@ -175,110 +198,174 @@ class SingleProducer:
                 previous_hash=self._head.hash,
                 time_ms=time_ms,
                 producer=self._key.public_key.binary,
-                transactions_root=compute_transactions_root(tuple(taken)),
-                reports_root=compute_reports_root(tuple(taken_reports)),
-                state_digest=digest,
+                protocol_version=get_protocol_version(State(self._store.committed)),
+                transactions_root=compute_transactions_root(taken),
+                bundle_root=compute_bundle_root(bundle.reports),
+                events_digest=compute_events_digest(encoded_events),
+                state_root=tree_update.root,
                 entropy_reveal=reveal,
             ),
             self._key,
         )
         return AppliedBlock(
-            block=Block(header=header, transactions=tuple(taken), reports=tuple(taken_reports)),
-            head=Head(header.height, compute_block_hash(header), time_ms, digest),
+            block=Block(header=header, transactions=tuple(taken)),
+            bundle=bundle,
+            epoch=context.epoch,
+            oldest_bundle_epoch=context.epoch - context.parameters.bundle_epochs,
+            head=Head(header.height, compute_block_hash(header), time_ms, tree_update.root),
             changes=changes,
+            tree_update=tree_update,
             events=events,
+            encoded_events=encoded_events,
             outcomes=outcomes,
             settled_reports=settled,
         )
 
-    def apply(self, block: Block) -> AppliedBlock:
+    def apply(self, block: Block, bundle: Bundle) -> AppliedBlock:
         header = block.header
-        self._check_header(block)
+        self._check_header(block, bundle)
         state, context, boundaries = self._begin(header.time_ms)
         events: list[Event] = []
         outcomes: list[Outcome] = []
-        for raw in block.transactions:
+        for position, checked in enumerate(self._check_transactions(block, context)):
             try:
-                checked = self.check(raw)
                 events += process_transaction(state, checked.signed.body, context)
             except InvalidTransaction as error:
                 raise InvalidBlock(f"block {header.height} has an invalid transaction: {error}") from error
-            outcomes.append(Outcome(checked.id, header.height, True))
-        for report in block.reports:
+            outcomes.append(Outcome(checked.id, header.height, position))
+        self._check_report_room(bundle, context)
+        for report in bundle.reports:
             events += process_received_report(state, report, self.chain, context)
         events += process_boundaries(state, self.chain, context, boundaries, header.entropy_reveal)
-        changes, digest = self._finish(state, boundaries)
-        if digest != header.state_digest:
+        process_books(state, boundaries)
+        changes = state.get_changes()
+        tree_update = self._tree.compute_update(changes)
+        if tree_update.root != header.state_root:
             raise InvalidBlock(
-                f"block {header.height} says state {header.state_digest.hex()}, it gives {digest.hex()}"
+                f"block {header.height} says state root {header.state_root.hex()}, it gives "
+                f"{tree_update.root.hex()}"
+            )
+        encoded_events = encode_events(events)
+        digest = compute_events_digest(encoded_events)
+        if digest != header.events_digest:
+            raise InvalidBlock(
+                f"block {header.height} says events {header.events_digest.hex()}, it gives {digest.hex()}"
             )
         return AppliedBlock(
             block=block,
-            head=Head(header.height, compute_block_hash(header), header.time_ms, digest),
+            bundle=bundle,
+            epoch=context.epoch,
+            oldest_bundle_epoch=context.epoch - context.parameters.bundle_epochs,
+            head=Head(header.height, compute_block_hash(header), header.time_ms, tree_update.root),
             changes=changes,
+            tree_update=tree_update,
             events=events,
+            encoded_events=encoded_events,
             outcomes=outcomes,
-            settled_reports=[compute_report_id(r.kind, r.report_bytes) for r in block.reports],
+            settled_reports=[compute_report_id(r.kind, r.report_bytes) for r in bundle.reports],
         )
 
     def commit(self, applied: AppliedBlock) -> None:
         if applied.head.height != self._head.height + 1:
             raise InvalidBlock(f"block {applied.head.height} doesn't follow {self._head.height}")
+        header, reports = applied.block.header, applied.bundle.reports
+        bundle = StoredBundle(applied.epoch, header.bundle_root, encode_bundle(applied.bundle))
         self._store.commit_block(
             BlockCommit(
                 head=applied.head,
                 raw=encode_block(applied.block),
                 changes=applied.changes,
-                events=applied.events,
+                events=len(applied.events),
+                encoded_events=applied.encoded_events,
+                bundle=bundle if reports else None,
+                oldest_bundle_epoch=applied.oldest_bundle_epoch,
                 outcomes=applied.outcomes,
                 settled_reports=applied.settled_reports,
             )
         )
-        self._head = applied.head
+        with self._tree_lock:
+            self._tree.commit(applied.tree_update)
+            self._head = applied.head
+
+    def make_state_proof(self, key: bytes) -> tuple[Head, StateProof]:
+        """Return the last block and the proof of a key (with its table's prefix) under its state root. From
+        any thread.
+        """
+        with self._tree_lock:
+            return self._head, self._tree.make_proof(key)
 
     def _begin(self, time_ms: int) -> tuple[State, BlockContext, Boundaries]:
         if time_ms <= self._head.time_ms:
             raise InvalidBlock(f"block time {time_ms} isn't after the last block's {self._head.time_ms}")
         state = State(self._store.committed)
         round = get_open_round(state)
-        context = self.chain.get_context(self._head.height + 1, time_ms, round)
+        context = self.chain.get_context(state, self._head.height + 1, time_ms, round)
         return state, context, compute_boundaries(self.chain, round, time_ms)
 
-    def _finish(self, state: State, boundaries: Boundaries) -> tuple[Changes, bytes]:
-        process_books(state, boundaries)
-        changes = state.get_changes()
-        return changes, compute_state_digest(self._head.state_digest, changes)
+    def _try_transactions(
+        self,
+        state: State,
+        context: BlockContext,
+        transactions: Sequence[CheckedTransaction],
+        events: list[Event],
+    ) -> tuple[list[bytes], list[Outcome]]:
+        """Run what there is room for; returns the bytes of those taken, and what became of each.
+
+        Where one had to wait for room, a later one that fails waits too: it may need the earlier one.
+        """
+        rooms = compute_transaction_rooms(context.parameters)
+        taken: list[bytes] = []
+        outcomes: list[Outcome] = []
+        is_one_waiting = False
+        for transaction in transactions:
+            room = rooms[get_class(transaction.signed.body)]
+            if not room.has(len(transaction.raw)):
+                is_one_waiting = True
+                continue
+            outcome = self._try_transaction(state, context, transaction, len(taken), events)
+            if outcome.included:
+                taken.append(transaction.raw)
+                room.take(len(transaction.raw))
+            elif is_one_waiting:
+                continue
+            outcomes.append(outcome)
+        return taken, outcomes
 
     def _try_transaction(
-        self, state: State, context: BlockContext, transaction: CheckedTransaction, events: list[Event]
+        self,
+        state: State,
+        context: BlockContext,
+        transaction: CheckedTransaction,
+        position: int,
+        events: list[Event],
     ) -> Outcome:
         try:
             events += process_transaction(state, transaction.signed.body, context)
         except InvalidTransaction as error:
-            return Outcome(transaction.id, context.height, False, error.code, error.message)
+            return Outcome(transaction.id, context.height, None, error.code, error.message)
         except BooksDontAddUp:
             raise
         except Exception:
             # A fault of ours must not stop the chain for everybody: this one is left out, loudly.
             log.exception("transaction %s failed in a way that no rule foresees", transaction.id.hex())
             return Outcome(
-                transaction.id, context.height, False, Reason.INTERNAL_ERROR, "the node failed on it"
+                transaction.id, context.height, None, Reason.INTERNAL_ERROR, "the node failed on it"
             )
-        return Outcome(transaction.id, context.height, True)
+        return Outcome(transaction.id, context.height, position)
 
     def _try_reports(
         self, state: State, context: BlockContext, reports: Sequence[ReceivedReport], events: list[Event]
-    ) -> tuple[list[ReceivedReport], list[bytes]]:
+    ) -> tuple[Bundle, list[bytes]]:
         """Run reports that arrived up to the block's time; returns those taken and the ids of all that are
         settled.
         """
         taken: list[ReceivedReport] = []
         settled: list[bytes] = []
-        room = self.chain.parameters.max_block_bytes // 2
-        for report in reports[: self.chain.parameters.max_block_reports]:
+        room = compute_report_room(context.parameters)
+        for report in reports:
             if report.received_at_ms > context.time_ms:
                 continue
-            if len(report.report_bytes) > room:
+            if not room.has(len(report.report_bytes)):
                 break
             settled.append(compute_report_id(report.kind, report.report_bytes))
             try:
@@ -287,27 +374,46 @@ class SingleProducer:
                 log.exception("report %s failed in a way that no rule foresees", settled[-1].hex())
                 continue
             taken.append(report)
-            room -= len(report.report_bytes)
-        return taken, settled
+            room.take(len(report.report_bytes))
+        return Bundle(tuple(taken)), settled
 
-    def _check_header(self, block: Block) -> None:
+    def _check_header(self, block: Block, bundle: Bundle) -> None:
         header = block.header
+        version = get_protocol_version(State(self._store.committed))
         checks = {
             "chain id": header.chain_id == self.chain.chain_id,
             "height": header.height == self._head.height + 1,
             "previous hash": header.previous_hash == self._head.hash,
             "producer": header.producer == self.chain.producer.binary,
+            "protocol version": header.protocol_version == version,
             "transactions root": header.transactions_root == compute_transactions_root(block.transactions),
-            "reports root": header.reports_root == compute_reports_root(block.reports),
-            "number of transactions": len(block.transactions) <= self.chain.parameters.max_block_transactions,
-            "number of reports": len(block.reports) <= self.chain.parameters.max_block_reports,
-            "bytes of transactions": sum(map(len, block.transactions))
-            <= self.chain.parameters.max_block_bytes // 2,
-            "bytes of reports": sum(len(r.report_bytes) for r in block.reports)
-            <= self.chain.parameters.max_block_bytes // 2,
+            "bundle root": header.bundle_root == compute_bundle_root(bundle.reports),
         }
         wrong = [name for name, is_right in checks.items() if not is_right]
         if wrong:
             raise InvalidBlock(f"block {header.height} has a wrong {', '.join(wrong)}")
         if not is_header_signed(header):
             raise InvalidBlock(f"block {header.height} isn't signed by its producer")
+
+    def _check_transactions(self, block: Block, context: BlockContext) -> list[CheckedTransaction]:
+        """Check encoding, signatures and room of all transactions of a block."""
+        rooms = compute_transaction_rooms(context.parameters)
+        checked = []
+        for raw in block.transactions:
+            try:
+                transaction = self.check(raw)
+            except InvalidTransaction as error:
+                raise InvalidBlock(f"block {context.height} has an invalid transaction: {error}") from error
+            kind = get_class(transaction.signed.body)
+            if not rooms[kind].has(len(raw)):
+                raise InvalidBlock(f"block {context.height} has too many transactions of class {kind}")
+            rooms[kind].take(len(raw))
+            checked.append(transaction)
+        return checked
+
+    def _check_report_room(self, bundle: Bundle, context: BlockContext) -> None:
+        room = compute_report_room(context.parameters)
+        for report in bundle.reports:
+            if not room.has(len(report.report_bytes)):
+                raise InvalidBlock(f"block {context.height} has too many reports")
+            room.take(len(report.report_bytes))

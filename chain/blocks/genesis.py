@@ -17,7 +17,9 @@ from chain.keys.public_key import InvalidPublicKey, PublicKey
 from chain.ledger.balances import credit_minted
 from chain.ledger.conservation import check_conservation
 from chain.ledger.context import BlockContext
+from chain.ledger.current_parameters import get_parameters, put_parameters
 from chain.ledger.parameters import InvalidParameters, Parameters
+from chain.ledger.price import get_hxt_price
 from chain.ledger.state import State
 from chain.ledger.tables import ENTROPY_SOURCE, ONLY, ROUND, EntropySource, Round
 
@@ -53,27 +55,36 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     producer: PublicKey
     entropy_anchor: bytes
     faucet: bytes | None
-    parameters: Parameters
+    genesis_parameters: Parameters
+    """What the network began with; those in force are in the state."""
 
     def compute_round(self, time_ms: int) -> int:
         """Number of the round that a block time falls into."""
-        return (time_ms - self.genesis_time_ms) // self.parameters.coverage.round_ms
+        return (time_ms - self.genesis_time_ms) // self.genesis_parameters.coverage.round_ms
+
+    def compute_round_end_ms(self, round: int) -> int:
+        """Block time at or after which a round closes."""
+        return self.genesis_time_ms + (round + 1) * self.genesis_parameters.coverage.round_ms
 
     def compute_epoch(self, time_ms: int) -> int:
         """Number of the epoch that a block time falls into."""
-        return (time_ms - self.genesis_time_ms) // self.parameters.epoch_ms
+        return (time_ms - self.genesis_time_ms) // self.genesis_parameters.epoch_ms
 
-    def get_context(self, height: int, time_ms: int, round: Round) -> BlockContext:
-        """What a rule may know about the block at `height`, with `round` open."""
+    def get_context(self, state: State, height: int, time_ms: int, round: Round) -> BlockContext:
+        """What a rule may know about the block at `height`, with `round` open: parameters and price are those
+        of the state.
+        """
+        parameters = get_parameters(state)
         return BlockContext(
             chain_id=self.chain_id,
             height=height,
             time_ms=time_ms,
             genesis_time_ms=self.genesis_time_ms,
-            parameters=self.parameters,
+            parameters=parameters,
             round=round.round,
             epoch=round.epoch,
             entropy=round.entropy,
+            hxt_price=get_hxt_price(state, parameters),
             network=self.network,
         )
 
@@ -114,14 +125,15 @@ def decode_genesis(raw: bytes) -> Chain:
         producer=producer,
         entropy_anchor=anchor,
         faucet=None if faucet is None else faucet.binary,
-        parameters=genesis.parameters,
+        genesis_parameters=genesis.parameters,
     )
 
 
 def write_genesis_state(state: State, chain: Chain) -> None:
     """Write the state that block 1 builds on: the faucet's tokens, the entropy source, round 0 of epoch 0."""
+    put_parameters(state, chain.genesis_parameters, protocol_version=1)
     if chain.faucet is not None:
-        credit_minted(state, chain.faucet, chain.parameters.genesis_allocation_hxt)
+        credit_minted(state, chain.faucet, chain.genesis_parameters.genesis_allocation_hxt)
     mix = chain.genesis_hash
     state.put(
         ENTROPY_SOURCE, ONLY, EntropySource(anchor=chain.entropy_anchor, links_left=CHAIN_LINKS, mix=mix)
@@ -134,5 +146,5 @@ def write_genesis_state(state: State, chain: Chain) -> None:
         opened_height=0,
     )
     state.put(ROUND, ONLY, opened)
-    open_round(state, chain.get_context(0, chain.genesis_time_ms, opened))
+    open_round(state, chain.get_context(state, 0, chain.genesis_time_ms, opened))
     check_conservation(state)

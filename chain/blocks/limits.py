@@ -1,9 +1,9 @@
 """What a block has room for, by class, so that nothing starves anything.
 
-A block's bytes are divided in fixed parts: reports, ordinary transactions, governance. Reports come from every
-hotspot every round and would fill any block; ordinary transactions can be bought; prices, parameters, upgrades
-and evidence must get through when all else is jammed. No class may use another's part, also where that is
-empty: a limit that depends on what else is in the block is one more thing to play with.
+A block's bytes are divided in fixed parts: reports, ordinary transactions, governance. Reports come from
+every hotspot every round and would fill any block; ordinary transactions can be bought; prices, parameters,
+upgrades and evidence must get through when all else is jammed. No class may use another's part, also where
+that is empty: a limit that depends on what else is in the block is one more thing to play with.
 
     bytes of a block = reports (block_report_share_ppm) + transactions
     transactions     = governance (block_governance_share_ppm of it) + ordinary

@@ -14,9 +14,11 @@ from msgspec import Meta
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import PublicKey
 
-ReportKind = Literal["beacon", "witness"]
+ReportKind = Literal["beacon", "witness", "claim"]
 BEACON: ReportKind = "beacon"
 WITNESS: ReportKind = "witness"
+CLAIM: ReportKind = "claim"
+"""The hash of a beacon or witness report that its sender will open later (chain/coverage/claims.py)."""
 
 MAX_REPORT_BYTES = 1024
 
@@ -28,7 +30,8 @@ class ReceivedReport(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
 
     kind: ReportKind
     report_bytes: Annotated[bytes, Meta(max_length=MAX_REPORT_BYTES)]
-    """chain/coverage/reports.py: ReportEnvelope, the hotspot's message and its session's introduction."""
+    """chain/coverage/reports.py: ReportEnvelope, the hotspot's message, its session's introduction and a
+    claimed report's nonce."""
     received_at_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """Unix time, milliseconds, by the receiving node's clock."""
     node_signature: Annotated[bytes, Meta(max_length=72)]

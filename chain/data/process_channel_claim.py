@@ -15,7 +15,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chain.data.voucher import is_signed_by
-from chain.ledger.balances import burn_locked_data_credits
+from chain.ledger.balances import burn_locked_data_credits, compute_part
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.state import State
@@ -75,11 +75,16 @@ def process_channel_claim(state: State, body: ChannelClaim, context: BlockContex
     paid = min(owed, left)
     packets = voucher.total_packets - claimed.total_packets
 
+    burnt_hxt = compute_part(channel.burnt_hxt, paid, left)
     burn_locked_data_credits(state, paid)
     state.put(
         CHANNELS,
         voucher.channel_id,
-        replace(channel, claimed_data_credits=channel.claimed_data_credits + paid),
+        replace(
+            channel,
+            claimed_data_credits=channel.claimed_data_credits + paid,
+            burnt_hxt=channel.burnt_hxt - burnt_hxt,
+        ),
     )
     state.put(
         CHANNEL_CLAIMS,
@@ -88,7 +93,11 @@ def process_channel_claim(state: State, body: ChannelClaim, context: BlockContex
     )
     carried_key = context.epoch.to_bytes(8, "big") + body.hotspot
     carried = state.get(CARRIED_DATA, carried_key) or CarriedData(0, 0)
-    state.put(CARRIED_DATA, carried_key, CarriedData(carried.data_credits + paid, carried.packets + packets))
+    state.put(
+        CARRIED_DATA,
+        carried_key,
+        CarriedData(carried.data_credits + paid, carried.packets + packets, carried.burnt_hxt + burnt_hxt),
+    )
     return [
         Event(
             "channel_claimed",

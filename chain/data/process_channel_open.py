@@ -29,7 +29,7 @@ def process_channel_open(
     if state.get(CHANNELS, channel_id) is not None:
         raise InvalidTransaction(Reason.CHANNEL_EXISTS, "this channel is open already")
     try:
-        debit_data_credits(state, body.router, body.data_credits)
+        burnt_hxt = debit_data_credits(state, body.router, body.data_credits)
     except InsufficientFunds as error:
         raise InvalidTransaction(Reason.INSUFFICIENT_DATA_CREDITS, str(error)) from error
     channel = Channel(
@@ -38,6 +38,8 @@ def process_channel_open(
         data_credits=body.data_credits,
         claimed_data_credits=0,
         opened_height=context.height,
+        burnt_hxt=burnt_hxt,
+        opened_epoch=context.epoch,
     )
     state.put(CHANNELS, channel_id, channel)
     return [

@@ -53,35 +53,98 @@ def burn_hxt(state: State, payer: bytes, hxt: int) -> None:
     _record(state, HXT, burnt=hxt)
 
 
-def mint_data_credits(state: State, payee: bytes, data_credits: int) -> None:
-    """Mint data credits to an account: only where the HXT for them burns in the same operation."""
+def mint_data_credits(state: State, payee: bytes, data_credits: int, burnt_hxt: int = 0) -> None:
+    """Mint data credits to an account: only where `burnt_hxt` burns for them in the same operation."""
     _check_amount(data_credits)
     _record(state, DATA_CREDITS, minted=data_credits)
     account = get_account(state, payee)
-    state.put(ACCOUNTS, payee, replace(account, data_credits=_add(account.data_credits, data_credits)))
+    state.put(
+        ACCOUNTS,
+        payee,
+        replace(
+            account,
+            data_credits=_add(account.data_credits, data_credits),
+            burnt_hxt=_add(account.burnt_hxt, burnt_hxt),
+        ),
+    )
 
 
-def debit_data_credits(state: State, payer: bytes, data_credits: int) -> None:
-    """Take data credits that get locked elsewhere. Raises InsufficientFunds."""
+def debit_data_credits(state: State, payer: bytes, data_credits: int) -> int:
+    """Take data credits that get locked or burnt; returns the base units of HXT that had burnt for them.
+
+    That part is rounded down, so that what a spender may get back is never more than it cost; the rest stays
+    with the credits that remain. Raises InsufficientFunds.
+    """
     _check_amount(data_credits)
     account = get_account(state, payer)
     if account.data_credits < data_credits:
         raise InsufficientFunds(
             f"account holds {account.data_credits} data credits, {data_credits} are needed: burn HXT for more"
         )
-    state.put(ACCOUNTS, payer, replace(account, data_credits=account.data_credits - data_credits))
+    burnt_hxt = compute_part(account.burnt_hxt, data_credits, account.data_credits)
+    state.put(
+        ACCOUNTS,
+        payer,
+        replace(
+            account,
+            data_credits=account.data_credits - data_credits,
+            burnt_hxt=account.burnt_hxt - burnt_hxt,
+        ),
+    )
+    return burnt_hxt
 
 
-def burn_data_credits(state: State, payer: bytes, data_credits: int) -> None:
-    """Take data credits of an account out of the world. Raises InsufficientFunds."""
-    debit_data_credits(state, payer, data_credits)
+def credit_data_credits(state: State, payee: bytes, data_credits: int, burnt_hxt: int) -> None:
+    """Give back data credits that were locked, with what had burnt for them."""
+    _check_amount(data_credits)
+    account = get_account(state, payee)
+    state.put(
+        ACCOUNTS,
+        payee,
+        replace(
+            account,
+            data_credits=_add(account.data_credits, data_credits),
+            burnt_hxt=_add(account.burnt_hxt, burnt_hxt),
+        ),
+    )
+
+
+def burn_data_credits(state: State, payer: bytes, data_credits: int) -> int:
+    """Take data credits of an account out of the world; returns what had burnt for them.
+
+    Raises InsufficientFunds.
+    """
+    burnt_hxt = debit_data_credits(state, payer, data_credits)
     _record(state, DATA_CREDITS, burnt=data_credits)
+    return burnt_hxt
+
+
+def burn_locked_hxt(state: State, hxt: int) -> None:
+    """Record that HXT which was locked is gone; the caller lowers the lock."""
+    _check_amount(hxt)
+    _record(state, HXT, burnt=hxt)
+
+
+def mint_locked_hxt(state: State, hxt: int) -> None:
+    """Record HXT that is minted into a lock; the caller raises the lock."""
+    _check_amount(hxt)
+    _record(state, HXT, minted=hxt)
+
+
+def compute_part(whole: int, numerator: int, denominator: int) -> int:
+    """whole x numerator / denominator, rounded down; 0 of nothing."""
+    return whole * numerator // denominator if denominator else 0
 
 
 def burn_locked_data_credits(state: State, data_credits: int) -> None:
     """Record that data credits which were locked are gone; the caller lowers the lock."""
     _check_amount(data_credits)
     _record(state, DATA_CREDITS, burnt=data_credits)
+
+
+def record_data_credits(state: State, minted: int, burnt: int) -> None:
+    """Record data credits that are minted and burnt without ever being held."""
+    _record(state, DATA_CREDITS, minted=minted, burnt=burnt)
 
 
 def get_supply(state: State, token: bytes) -> Supply:

@@ -9,9 +9,12 @@ an epoch closes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 from msgspec.structs import replace
 
-from chain.ledger.state import State
+from chain.ledger.state import State, Table
 from chain.ledger.tables import (
     ACCOUNTS,
     CHANNELS,
@@ -28,26 +31,51 @@ class BooksDontAddUp(Exception):
     """Money came from nowhere or went nowhere. The node must not go on."""
 
 
+class Value(NamedTuple):
+    """What one row holds and locks, in base units and data credits."""
+
+    held_hxt: int = 0
+    locked_hxt: int = 0
+    held_data_credits: int = 0
+    locked_data_credits: int = 0
+
+
+def _get_account_value(account: Account) -> Value:
+    if account.hxt < 0 or account.data_credits < 0 or account.burnt_hxt < 0:
+        raise BooksDontAddUp(f"an account holds a negative amount: {account}")
+    return Value(held_hxt=account.hxt, held_data_credits=account.data_credits)
+
+
+def _get_channel_value(channel: Channel) -> Value:
+    left = channel.data_credits - channel.claimed_data_credits
+    if left < 0 or channel.claimed_data_credits < 0:
+        raise BooksDontAddUp(f"a channel has paid more than was locked: {channel}")
+    return Value(locked_data_credits=left)
+
+
+#: Every table whose rows are worth something, with what a row holds. A new kind of row with value in it is
+#: added here.
+VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
+    (ACCOUNTS, _get_account_value),
+    (CHANNELS, _get_channel_value),
+)
+
+
 class Holdings:
-    """Sums of what rows hold and lock, per token. A new kind of row with value in it is added here."""
+    """Sums of what rows hold and lock, per token."""
 
     def __init__(self) -> None:
         self.held = {HXT: 0, DATA_CREDITS: 0}
         self.locked = {HXT: 0, DATA_CREDITS: 0}
 
-    def add_account(self, account: Account | None, sign: int) -> None:
-        if account is not None:
-            if account.hxt < 0 or account.data_credits < 0:
-                raise BooksDontAddUp(f"an account holds a negative amount: {account}")
-            self.held[HXT] += sign * account.hxt
-            self.held[DATA_CREDITS] += sign * account.data_credits
-
-    def add_channel(self, channel: Channel | None, sign: int) -> None:
-        if channel is not None:
-            left = channel.data_credits - channel.claimed_data_credits
-            if left < 0 or channel.claimed_data_credits < 0:
-                raise BooksDontAddUp(f"a channel has paid more than was locked: {channel}")
-            self.locked[DATA_CREDITS] += sign * left
+    def add(self, value: Value, sign: int) -> None:
+        """Count a row in (+1) or out (-1). Raises BooksDontAddUp for a negative amount."""
+        if min(value) < 0:
+            raise BooksDontAddUp(f"a row holds a negative amount: {value}")
+        self.held[HXT] += sign * value.held_hxt
+        self.locked[HXT] += sign * value.locked_hxt
+        self.held[DATA_CREDITS] += sign * value.held_data_credits
+        self.locked[DATA_CREDITS] += sign * value.locked_data_credits
 
 
 def check_conservation(state: State) -> None:
@@ -56,12 +84,12 @@ def check_conservation(state: State) -> None:
     Raises BooksDontAddUp with the figures.
     """
     changed = Holdings()
-    for _, old_account, new_account in state.iterate_changed(ACCOUNTS):
-        changed.add_account(old_account, -1)
-        changed.add_account(new_account, +1)
-    for _, old_channel, new_channel in state.iterate_changed(CHANNELS):
-        changed.add_channel(old_channel, -1)
-        changed.add_channel(new_channel, +1)
+    for table, get_value in VALUE_TABLES:
+        for _, old, new in state.iterate_changed(table):
+            if old is not None:
+                changed.add(get_value(old), -1)
+            if new is not None:
+                changed.add(get_value(new), +1)
     for token in (HXT, DATA_CREDITS):
         supply = state.get(SUPPLY, token) or Supply()
         before = state.get_committed(SUPPLY, token) or Supply()
@@ -74,12 +102,11 @@ def check_conservation(state: State) -> None:
 
 
 def recount(state: State) -> None:
-    """Count all accounts and channels from nothing and compare with the books. Raises BooksDontAddUp."""
+    """Count all rows from nothing and compare with the books. Raises BooksDontAddUp."""
     counted = Holdings()
-    for _, account in state.iterate(ACCOUNTS):
-        counted.add_account(account, +1)
-    for _, channel in state.iterate(CHANNELS):
-        counted.add_channel(channel, +1)
+    for table, get_value in VALUE_TABLES:
+        for _, row in state.iterate(table):
+            counted.add(get_value(row), +1)
     for token in (HXT, DATA_CREDITS):
         supply = state.get(SUPPLY, token) or Supply()
         if (supply.held, supply.locked) != (counted.held[token], counted.locked[token]):

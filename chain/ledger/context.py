@@ -32,6 +32,8 @@ class BlockContext(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the open reward epoch, (time - genesis time) // epoch_ms."""
     entropy: bytes
     """Entropy of `round`, 32 bytes."""
+    hxt_price: int
+    """USD per HXT x 10^8 as of the block's start."""
     network: int = NETWORK_TEST
     """Network byte that every key on this chain carries."""
 

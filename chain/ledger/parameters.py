@@ -43,14 +43,20 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How far a block's time may be beyond the clock of a node that receives it."""
     bundle_epochs: int = 30
     """A block's reports are kept for so many epochs after theirs (Ethereum's blobs: 18 days)."""
+    state_tree_bits: int = 16
+    """Depth of the tree under the state root, fixed by genesis: 2^16 buckets, 15 rows in each of 10^6."""
 
     # Fees and price
     hxt_price: int = 100_000_000
-    """USD per HXT x 10^8, fixed by genesis: there is no oracle yet."""
+    """USD per HXT x 10^8 until enough price reporters have spoken."""
     fee_data_credits_per_unit: int = 1
     """Data credits per started 24 bytes of a transaction: what a packet's bytes cost (Helium: 5000)."""
     hotspot_add_fee_data_credits: int = 50_000
     """Sunk fee of a new hotspot, 0.50 USD (Helium's data-only onboarding since HIP-123)."""
+    data_only_add_fee_data_credits: int = 10_000
+    """Sunk fee of a hotspot that only carries data, 0.10 USD: it can earn nothing but what was burnt."""
+    hotspot_transfer_fee_data_credits: int = 5_000
+    """Fee of a change of owner, 0.05 USD."""
     location_assert_fee_data_credits: int = 50_000
     """Fee of each asserted location, 0.50 USD (Helium's data-only assertion since HIP-123)."""
     router_register_fee_data_credits: int = 100_000
@@ -59,6 +65,26 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Most payees of one payment (Helium: max_payments)."""
     max_router_ranges: int = 8
     """Most DevAddr ranges, and most EUI filters, of one router."""
+
+    # Something to lose
+    hotspot_bond_hxt: int = 10 * 10**8
+    """Base units that a full hotspot's payer locks; a proven fault takes them."""
+    router_bond_hxt: int = 100 * 10**8
+    """Base units that a router's payer locks; two vouchers of one sequence take them."""
+    validator_minimum_stake_hxt: int = 10_000 * 10**8
+    """Least stake of a validator, base units (Helium: 10,000 HNT)."""
+    escrow_epochs: int = 14
+    """Epochs that a reward waits before it is paid out; longer than faults take to be found (Helium's
+    classifiers worked over two weeks)."""
+    evidence_epochs: int = 7
+    """Epochs after a fault in which its proof is taken."""
+    unbonding_epochs: int = 28
+    """Epochs until a bond or stake is free again; more than escrow and evidence together."""
+    reporter_share_ppm: int = 250_000
+    """What a fault's reporter gets of what is taken; the rest burns, so that reporting oneself loses (The
+    Graph: 50 %)."""
+    audit_period_epochs: int = 30
+    """Coverage earns within so many epochs after an audited hotspot or field tester met it; 0 = always."""
 
     # Test network
     faucet_hxt: int = 0
@@ -111,5 +137,17 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 f"block_interval_ms {self.block_interval_ms}, round_ms {self.coverage.round_ms} and epoch_ms "
                 f"{self.epoch_ms} must not decrease in this order, or rounds and epochs would be skipped"
             )
+        if self.unbonding_epochs <= self.escrow_epochs + self.evidence_epochs:
+            raise InvalidParameters(
+                f"unbonding_epochs {self.unbonding_epochs} must exceed escrow_epochs {self.escrow_epochs} + "
+                f"evidence_epochs {self.evidence_epochs}, or a bond leaves before its fault is proven"
+            )
+        if self.reporter_share_ppm >= PPM:
+            raise InvalidParameters(
+                f"reporter_share_ppm {self.reporter_share_ppm} must be less than {PPM}, or a culprit gets "
+                "all back by reporting itself"
+            )
+        if not 1 <= self.state_tree_bits <= 24:
+            raise InvalidParameters(f"state_tree_bits is {self.state_tree_bits}: must be 1 to 24")
         if self.beacon_share_ppm + self.witness_share_ppm + self.data_share_ppm > PPM:
             raise InvalidParameters("beacon_share_ppm + witness_share_ppm + data_share_ppm exceed 1000000")

@@ -21,7 +21,7 @@ def process_burn(state: State, body: Burn, context: BlockContext) -> list[Event]
     check_key(body.payee, context)
     if body.hxt == 0:
         raise InvalidTransaction(Reason.ZERO_AMOUNT, "a burn of 0 HXT")
-    data_credits = compute_data_credits_for_hxt(body.hxt, context.parameters.hxt_price)
+    data_credits = compute_data_credits_for_hxt(body.hxt, context.hxt_price)
     if data_credits == 0:
         raise InvalidTransaction(
             Reason.BURNS_TO_NOTHING, f"{body.hxt} base units of HXT are worth less than one data credit"
@@ -30,7 +30,7 @@ def process_burn(state: State, body: Burn, context: BlockContext) -> list[Event]
         burn_hxt(state, body.payer, body.hxt)
     except InsufficientFunds as error:
         raise InvalidTransaction(Reason.INSUFFICIENT_HXT, str(error)) from error
-    mint_data_credits(state, body.payee, data_credits)
+    mint_data_credits(state, body.payee, data_credits, body.hxt)
     return [
         Event(
             "burn",

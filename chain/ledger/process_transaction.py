@@ -26,7 +26,7 @@ from chain.ledger.balances import (
     InsufficientFunds,
     burn_data_credits,
     burn_hxt,
-    mint_data_credits,
+    record_data_credits,
 )
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
@@ -75,7 +75,10 @@ def process_transaction(state: State, body: TransactionBody, context: BlockConte
             if isinstance(body, ChannelOpen):
                 channel_id = compute_transaction_id(context.chain_id, body)
                 return events + process_channel_open(state, body, channel_id, context)
-            return events + _PROCESSES[type(body)](state, body, context)
+            process = _PROCESSES.get(type(body))
+            if process is None:
+                raise InvalidTransaction(Reason.NOT_IN_FORCE, f"{type(body).__name__} is not in force yet")
+            return events + process(state, body, context)
         except AmountOverflow as error:
             raise InvalidTransaction(Reason.AMOUNT_OVERFLOW, str(error)) from error
 
@@ -113,11 +116,11 @@ def process_fee(state: State, payer: bytes, fee: int, context: BlockContext) -> 
     if account.data_credits >= fee:
         burn_data_credits(state, payer, fee)
         return 0
-    hxt = compute_hxt_for_data_credits(fee, context.parameters.hxt_price)
+    hxt = compute_hxt_for_data_credits(fee, context.hxt_price)
     try:
         burn_hxt(state, payer, hxt)
-        mint_data_credits(state, payer, fee)
-        burn_data_credits(state, payer, fee)
+        # Minted and burnt at once: these credits never mix with those that the payer holds.
+        record_data_credits(state, minted=fee, burnt=fee)
     except InsufficientFunds as error:
         raise InvalidTransaction(
             Reason.FEE_NOT_COVERED,

@@ -5,22 +5,20 @@ untouched.
 
 Rules see only `get`, `put`, `delete` and `iterate` on tables of frozen structs. `with state.operation():`
 undoes everything that an operation wrote when it raises, so that an invalid transaction changes nothing. A
-block's changes come out sorted, and the state digest that a header carries is H(previous digest || sorted
-changes).
+block's changes come out sorted; what they make of the state root that a header carries is
+`chain/ledger/state_tree.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
-DIGEST_BYTES = 32
 #: Sorted (key, new value or None where the key is gone).
 Changes = list[tuple[bytes, bytes | None]]
 
@@ -61,7 +59,7 @@ class Table(Generic[Row]):
     """A table: its name, which is part of every key, and the struct of its rows.
 
     Rows are frozen array-like structs of integers, bytes, text and tuples of those: their encoding is part
-    of the state digest, so floats and dictionaries have no place in them.
+    of the state root, so floats and dictionaries have no place in them.
     """
 
     def __init__(self, name: str, row_type: type[Row]) -> None:
@@ -177,17 +175,3 @@ class State:
         if self._depth:
             self._journal.append((key, key in self._overlay, self._overlay.get(key)))
         self._overlay[key] = value
-
-
-def compute_state_digest(previous: bytes, changes: Changes) -> bytes:
-    """Return H(previous digest || changes), each change as length, key, and length and value or a mark for
-    gone.
-    """
-    hasher = sha256(b"hexhaul/state/1\x00" + previous)
-    for key, value in changes:
-        hasher.update(len(key).to_bytes(4, "big") + key)
-        if value is None:
-            hasher.update(b"\xff\xff\xff\xff")
-        else:
-            hasher.update(len(value).to_bytes(4, "big") + value)
-    return hasher.digest()

@@ -18,6 +18,9 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     data_credits: int = 0
     nonce: int = 0
     """Number of transactions this account has paid for; the next one carries nonce + 1."""
+    burnt_hxt: int = 0
+    """Base units of HXT that burnt for the data credits held: what they cost, whatever the price is now. It
+    moves with them, so that no reward for spending them can exceed it."""
 
 
 class Hotspot(msgspec.Struct, frozen=True, array_like=True):
@@ -33,6 +36,10 @@ class Hotspot(msgspec.Struct, frozen=True, array_like=True):
     """Height above ground, metres."""
     location_height: int = 0
     """Block of the last assertion."""
+    capability: int = 0
+    """0 takes part in Proof-of-Coverage, 1 only carries data."""
+    status: int = 0
+    """0 in service, 1 retired by its owner, 2 ended by a proven fault."""
 
 
 class DevAddrRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -74,6 +81,13 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     """Locked at opening."""
     claimed_data_credits: int
     opened_height: int
+    burnt_hxt: int = 0
+    """Base units that burnt for the credits still locked (`Account.burnt_hxt`)."""
+    allotted: int = 0
+    """Sum of all allotments, in data credits."""
+    closing_at_ms: int = 0
+    """Block time at which a closing channel ends; 0 while it is open."""
+    opened_epoch: int = 0
 
 
 class ChannelClaim(msgspec.Struct, frozen=True, array_like=True):
@@ -91,6 +105,8 @@ class CarriedData(msgspec.Struct, frozen=True, array_like=True):
 
     data_credits: int
     packets: int
+    burnt_hxt: int = 0
+    """Base units that burnt for these credits."""
 
 
 class Supply(msgspec.Struct, frozen=True, array_like=True):
@@ -124,6 +140,36 @@ class EntropySource(msgspec.Struct, frozen=True, array_like=True):
     """Digest of the local entropies of all beacons of earlier rounds."""
 
 
+class Exclusion(msgspec.Struct, frozen=True, array_like=True):
+    """A hotspot (key: 33 bytes) or a pair (66 bytes, ascending) that Proof-of-Coverage doesn't count."""
+
+    until_epoch: int
+    """First epoch in which it counts again."""
+    code: int
+    """Kind of evidence, as in `ExclusionSet`."""
+    evidence_hash: bytes
+
+
+class Auditor(msgspec.Struct, frozen=True, array_like=True):
+    """A hotspot that was audited (kind 0) or a field tester's key (kind 1)."""
+
+    kind: int
+    until_epoch: int
+
+
+class Met(msgspec.Struct, frozen=True, array_like=True):
+    """When an audited hotspot or a field tester last met a hotspot."""
+
+    epoch: int
+    by: bytes
+
+
+class Successor(msgspec.Struct, frozen=True, array_like=True):
+    """The key that replaced this one: of a hotspot, or of a router's owner."""
+
+    key: bytes
+
+
 ACCOUNTS = Table("account", Account)
 HOTSPOTS = Table("hotspot", Hotspot)
 ROUTERS = Table("router", Router)
@@ -133,6 +179,10 @@ CARRIED_DATA = Table("carried_data", CarriedData)
 SUPPLY = Table("supply", Supply)
 ROUND = Table("round", Round)
 ENTROPY_SOURCE = Table("entropy_source", EntropySource)
+EXCLUSIONS = Table("exclusion", Exclusion)
+AUDITORS = Table("auditor", Auditor)
+MET = Table("met", Met)
+SUCCESSORS = Table("successor", Successor)
 
 #: Key of tables with one row.
 ONLY = b""
@@ -149,3 +199,12 @@ def iterate_carried_data(state: State, epoch: int) -> list[tuple[bytes, CarriedD
     """Return (hotspot, what it claimed in `epoch`) by hotspot."""
     prefix = epoch.to_bytes(8, "big")
     return [(key[8:], row) for key, row in state.iterate(CARRIED_DATA, prefix)]
+
+
+def get_successor(state: State, key: bytes) -> bytes:
+    """Return the key that stands for this one now: the last of its replacements, or itself."""
+    row = state.get(SUCCESSORS, key)
+    while row is not None:
+        key = row.key
+        row = state.get(SUCCESSORS, key)
+    return key

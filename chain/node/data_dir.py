@@ -100,7 +100,7 @@ class DataDir:
 
     def load_faucet(self, chain: Chain) -> Keypair | None:
         """Read the faucet's key; None where this network has no faucet or this node not its key."""
-        if chain.faucet is None or not chain.parameters.faucet_hxt or not self.faucet_key.exists():
+        if chain.faucet is None or not chain.genesis_parameters.faucet_hxt or not self.faucet_key.exists():
             return None
         return _load_key(self.faucet_key)
 

@@ -45,10 +45,10 @@ class Faucet:
             payer=own,
             nonce=self._node.mempool.get_next_nonce(own),
             fee=0,
-            payees=(Payee(account=payee.binary, hxt=chain.parameters.faucet_hxt),),
+            payees=(Payee(account=payee.binary, hxt=chain.genesis_parameters.faucet_hxt),),
             memo=b"faucet",
         )
-        raw = build_transaction(payment, chain.chain_id, chain.parameters, [self._key])
+        raw = build_transaction(payment, chain.chain_id, chain.genesis_parameters, [self._key])
         # Counted before the first await: two requests at once must not both pass.
         self._remember(payee.binary, now_ms)
         return await self._node.submit_transaction(raw)

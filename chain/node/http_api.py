@@ -85,13 +85,13 @@ async def get_status(state: AppState) -> api.Status:
     node = _node(state)
     head, ledger = node.get_head(), node.get_state()
     round = get_open_round(ledger)
-    context = node.chain.get_context(head.height, head.time_ms, round)
+    context = node.chain.get_context(ledger, head.height, head.time_ms, round)
     return api.Status(
         chain_id=node.chain.chain_id,
         height=head.height,
         block_hash=head.hash.hex(),
         block_time_ms=head.time_ms,
-        state_digest=head.state_digest.hex(),
+        state_root=head.state_root.hex(),
         round=round.round,
         round_ends_at_ms=context.get_round_end_ms(),
         epoch=round.epoch,
@@ -114,7 +114,7 @@ async def get_network(state: AppState) -> api.Network:
 @get("/parameters")
 async def get_parameters(state: AppState) -> Parameters:
     """The network's parameters."""
-    return _node(state).chain.parameters
+    return _node(state).parameters
 
 
 @get("/accounts/{address:str}")
@@ -299,7 +299,7 @@ async def ask_faucet(state: AppState, data: api.FaucetRequest) -> api.FaucetAnsw
     if key.network != node.chain.network:
         raise BadRequest(f"{data.address} is an address of another network")
     id = await faucet.pay(key)
-    return api.FaucetAnswer(id=id.hex(), hxt=node.chain.parameters.faucet_hxt)
+    return api.FaucetAnswer(id=id.hex(), hxt=node.parameters.faucet_hxt)
 
 
 def _answer_error(status: int, code: str, message: str) -> Response[api.ErrorResponse]:

@@ -34,6 +34,7 @@ from chain.coverage.tables import get_open_round as get_coverage_round
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import PublicKey
 from chain.ledger.context import BlockContext
+from chain.ledger.current_parameters import get_parameters
 from chain.ledger.events import StoredEvent
 from chain.ledger.parameters import Parameters
 from chain.ledger.state import State
@@ -216,7 +217,7 @@ class Node:
                     await self._work.wait()
 
     def _compute_due_ms(self) -> int:
-        parameters = self.chain.parameters
+        parameters = self.parameters
         last_ms = self.engine.head.time_ms
         earliest_ms = last_ms + parameters.block_interval_ms
         if self.mempool.has_work:
@@ -228,8 +229,9 @@ class Node:
     def _get_next_context(self) -> BlockContext:
         """The context that the next block will most likely have: what transactions are checked against."""
         head = self.store.get_head()
-        round = get_open_round(State(self.store.readable))
-        return self.chain.get_context(head.height + 1, max(get_time_ms(), head.time_ms + 1), round)
+        state = self.get_state()
+        round = get_open_round(state)
+        return self.chain.get_context(state, head.height + 1, max(get_time_ms(), head.time_ms + 1), round)
 
     async def _write(self, job: Callable[..., Answer], *arguments: object) -> Answer:
         """Run in the writing thread; what it started it finishes, also when the caller is cancelled."""
@@ -243,8 +245,8 @@ class Node:
 
     @property
     def parameters(self) -> Parameters:
-        """The network's parameters."""
-        return self.chain.parameters
+        """The parameters in force."""
+        return get_parameters(self.get_state())
 
     @property
     def public_key(self) -> PublicKey:

@@ -25,7 +25,8 @@ def view_network(chain: Chain) -> api.Network:
         genesis_time_ms=chain.genesis_time_ms,
         producer=chain.producer.address,
         entropy_anchor=chain.entropy_anchor.hex(),
-        has_faucet=chain.faucet is not None and chain.parameters.faucet_hxt > 0,
+        state_tree_bits=chain.genesis_parameters.state_tree_bits,
+        has_faucet=chain.faucet is not None and chain.genesis_parameters.faucet_hxt > 0,
     )
 
 
@@ -90,7 +91,7 @@ def view_round(chain: Chain, round: Round, challenges: tuple[Challenge, ...]) ->
         entropy=round.entropy.hex(),
         timestamp_s=round.opened_at_ms // 1000,
         opens_at_ms=round.opened_at_ms,
-        closes_at_ms=chain.get_context(0, 0, round).get_round_end_ms(),
+        closes_at_ms=chain.compute_round_end_ms(round.round),
         challenges=[
             api.Challenge(
                 hotspot=encode_address(challenge.hotspot),
@@ -113,7 +114,7 @@ def view_supply(supply: Supply) -> api.Supply:
 
 
 def view_block(block: Block) -> api.Block:
-    """A block with its transactions and reports in base64."""
+    """A block's header, and its transactions in base64."""
     header = block.header
     return api.Block(
         height=header.height,
@@ -121,19 +122,12 @@ def view_block(block: Block) -> api.Block:
         previous_hash=header.previous_hash.hex(),
         time_ms=header.time_ms,
         producer=encode_address(header.producer),
+        protocol_version=header.protocol_version,
         transactions_root=header.transactions_root.hex(),
-        reports_root=header.reports_root.hex(),
-        state_digest=header.state_digest.hex(),
+        bundle_root=header.bundle_root.hex(),
+        events_digest=header.events_digest.hex(),
+        state_root=header.state_root.hex(),
         entropy_reveal=header.entropy_reveal.hex(),
         signature=header.signature.hex(),
         transactions=[base64.b64encode(raw).decode("ascii") for raw in block.transactions],
-        reports=[
-            {
-                "kind": report.kind,
-                "received_at_ms": report.received_at_ms,
-                "report_bytes": base64.b64encode(report.report_bytes).decode("ascii"),
-                "node_signature": base64.b64encode(report.node_signature).decode("ascii"),
-            }
-            for report in block.reports
-        ],
     )

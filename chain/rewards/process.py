@@ -105,7 +105,7 @@ def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
     pools = compute_pools(
         emission,
         sum(data_credits.values()),
-        parameters.hxt_price,
+        context.hxt_price,
         parameters.beacon_share_ppm,
         parameters.witness_share_ppm,
         parameters.data_share_ppm,
@@ -138,7 +138,7 @@ def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
                 "data_pool": pools.data_micro // PPM,
                 "data_paid": paid["data"],
                 "data_credits": sum(data_credits.values()),
-                "hxt_price": parameters.hxt_price,
+                "hxt_price": context.hxt_price,
                 "hotspots": len(receivers),
                 "active": len(coverage.scales),
             },

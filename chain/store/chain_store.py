@@ -1,5 +1,5 @@
-"""The node's database: committed state, blocks, events, outcomes, and what is acknowledged but not in a
-block yet.
+"""The node's database: committed state, blocks, bundles, events, outcomes, and what is acknowledged but not
+in a block yet.
 
 One writing connection (used by one thread: the node's) and one reading connection (WAL: a reader sees the
 last commit and never waits). A block with everything that follows from it is one transaction,
@@ -10,18 +10,25 @@ transaction is either in it or still pending.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from chain.ledger.events import Event, StoredEvent
+from chain.blocks.block_events import decode_events
+from chain.ledger.events import StoredEvent
 from chain.ledger.state import Changes
 from chain.store.lock_file import FolderTaken, LockFile
 from chain.store.schema import SCHEMA, SCHEMA_VERSION
 from chain.write_point import write_point
 
 _BUSY_TIMEOUT_S = 10.0
+#: Old bundles go a few with each block: as many as an epoch has at once would stop the chain for minutes.
+_BUNDLES_PRUNED_PER_BLOCK = 16
+#: A question about history that the index should answer looks no further back than this.
+_MAX_BLOCKS_SEARCHED = 20_000
+_ROWS_AT_ONCE = 10_000
 
 
 class StoreError(Exception):
@@ -34,7 +41,7 @@ class Head(msgspec.Struct, frozen=True):
     height: int
     hash: bytes
     time_ms: int
-    state_digest: bytes
+    state_root: bytes
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -42,9 +49,14 @@ class Outcome(msgspec.Struct, frozen=True):
 
     id: bytes
     height: int
-    included: bool
+    position: int | None
+    """Its place among the block's transactions; None where it was left out as invalid."""
     code: str | None = None
     reason: str | None = None
+
+    @property
+    def included(self) -> bool:
+        return self.position is not None
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -54,13 +66,28 @@ class Pending(msgspec.Struct, frozen=True):
     raw: bytes
 
 
+class StoredBundle(msgspec.Struct, frozen=True):
+    """A block's reports, as the store keeps them."""
+
+    epoch: int
+    """The epoch that the block belongs to: the one that was open when it began."""
+    root: bytes
+    raw: bytes
+
+
 class BlockCommit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one block writes."""
 
     head: Head
     raw: bytes
     changes: Changes
-    events: Sequence[Event]
+    events: int = 0
+    """How many."""
+    encoded_events: bytes = b""
+    bundle: StoredBundle | None = None
+    """None where the block has no report."""
+    oldest_bundle_epoch: int = 0
+    """Bundles of earlier epochs may go."""
     outcomes: Sequence[Outcome] = ()
     settled_reports: Sequence[bytes] = ()
     """Ids of reports that are in the block, or were dropped for a reason."""
@@ -87,6 +114,20 @@ class StateReader:
                 "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key", (prefix, end)
             )
         yield from rows.fetchall()
+
+
+class StateView(StateReader):
+    """The whole committed state at one head, whatever is committed meanwhile."""
+
+    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
+        super().__init__(connection)
+        self.head = head
+
+    def iterate_all(self) -> Iterator[tuple[bytes, bytes]]:
+        """All (key, value) in key order, without holding them all in memory."""
+        cursor = self._connection.execute("SELECT key, value FROM state ORDER BY key")
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield from rows
 
 
 class ChainStore:
@@ -123,11 +164,23 @@ class ChainStore:
 
     def write_genesis(self, genesis_hash: bytes, head: Head, changes: Changes) -> None:
         """Write the first state, once."""
+        self.write_state(genesis_hash, head, ((key, value) for key, value in changes if value is not None))
+
+    def write_state(self, genesis_hash: bytes, head: Head, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write a whole state (all keys and values, best in key order) as of `head` into a new database: a
+        genesis, or a snapshot that was checked. All of it or nothing. Raises StoreError where there is a
+        state already.
+        """
+        if self.get_genesis_hash() is not None:
+            raise StoreError(f"database {self.path} has a state already: start with a new data directory")
+        write_point("chain.state.before_commit")
         with self._writer:
             self._writer.execute("BEGIN IMMEDIATE")
             self._set_meta("genesis_hash", genesis_hash)
-            self._write_changes(changes)
+            self._writer.executemany("INSERT INTO state (key, value) VALUES (?, ?)", pairs)
             self._write_head(head)
+            write_point("chain.state.in_commit")
+        write_point("chain.state.after_commit")
 
     def add_pending(self, transactions: Sequence[Pending], reports: Sequence[Pending]) -> None:
         """Make acknowledged transactions and reports durable, in one commit."""
@@ -154,21 +207,17 @@ class ChainStore:
             )
             self._write_changes(commit.changes)
             self._write_head(commit.head)
-            self._writer.executemany(
-                "INSERT INTO event (height, number, kind, hotspot, round, epoch, raw) VALUES (?,?,?,?,?,?,?)",
-                [
-                    (
-                        height,
-                        number,
-                        event.kind,
-                        event.fields.get("hotspot"),
-                        event.fields.get("round"),
-                        event.fields.get("epoch"),
-                        msgspec.msgpack.encode(event),
-                    )
-                    for number, event in enumerate(commit.events)
-                ],
-            )
+            if commit.events:
+                self._writer.execute(
+                    "INSERT INTO block_events (height, time_ms, events, raw) VALUES (?, ?, ?, ?)",
+                    (height, commit.head.time_ms, commit.events, commit.encoded_events),
+                )
+            if commit.bundle is not None:
+                self._writer.execute(
+                    "INSERT INTO bundle (height, epoch, root, raw) VALUES (?, ?, ?, ?)",
+                    (height, commit.bundle.epoch, commit.bundle.root, commit.bundle.raw),
+                )
+            self._prune_bundles(commit.oldest_bundle_epoch)
             self._write_outcomes(commit.outcomes)
             self._writer.executemany(
                 "DELETE FROM pending_report WHERE id = ?", [(id,) for id in commit.settled_reports]
@@ -197,7 +246,10 @@ class ChainStore:
 
     def get_head(self) -> Head:
         """Return the last committed block. Raises StoreError before the genesis is written."""
-        row = self._reader.execute("SELECT value FROM meta WHERE name = 'head'").fetchone()
+        return self._read_head(self._reader)
+
+    def _read_head(self, connection: sqlite3.Connection) -> Head:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'head'").fetchone()
         if row is None:
             raise StoreError(f"database {self.path} has no genesis")
         return msgspec.msgpack.decode(row[0], type=Head)
@@ -207,25 +259,32 @@ class ChainStore:
         row = self._reader.execute("SELECT raw FROM block WHERE height = ?", (height,)).fetchone()
         return None if row is None else row[0]
 
+    def get_bundle(self, root: bytes) -> bytes | None:
+        """Return a bundle's bytes by its root; None where there is none, or no longer."""
+        row = self._reader.execute("SELECT raw FROM bundle WHERE root = ? LIMIT 1", (root,)).fetchone()
+        return None if row is None else row[0]
+
     def get_outcome(self, id: bytes) -> Outcome | None:
         """Return what became of a transaction; None while it is pending or unknown."""
         row = self._reader.execute(
-            "SELECT id, height, included, code, reason FROM outcome WHERE id = ?", (id,)
+            "SELECT id, height, position, code, reason FROM outcome WHERE id = ?", (id,)
         ).fetchone()
-        return None if row is None else Outcome(row[0], row[1], bool(row[2]), row[3], row[4])
+        return None if row is None else Outcome(*row)
 
     def get_events(self, from_height: int, limit: int) -> list[StoredEvent]:
         """Return the events from a height on, at least `limit` of them where there are, always whole
         blocks.
         """
         rows = self._reader.execute(
-            "SELECT height FROM event WHERE height >= ? ORDER BY height, number LIMIT 1 OFFSET ?",
-            (from_height, max(limit, 1) - 1),
-        ).fetchone()
-        last = rows[0] if rows is not None else self.get_head().height
-        return self._read_events(
-            "event.height BETWEEN ? AND ? ORDER BY event.height, number", (from_height, last)
+            "SELECT height, time_ms, raw FROM block_events WHERE height >= ? ORDER BY height", (from_height,)
         )
+        found: list[StoredEvent] = []
+        for height, time_ms, raw in rows:
+            found += _list_stored(height, time_ms, raw)
+            if len(found) >= limit:
+                break
+        rows.close()
+        return found
 
     def find_events(
         self,
@@ -235,34 +294,42 @@ class ChainStore:
         round: int | None = None,
         epoch: int | None = None,
     ) -> list[StoredEvent]:
-        """Return the newest events of some kinds first, by hotspot, round or epoch where given."""
-        where = [f"kind IN ({','.join('?' * len(kinds))})"]
-        values: list[object] = list(kinds)
-        for column, value in (("hotspot", hotspot), ("round", round), ("epoch", epoch)):
-            if value is not None:
-                where.append(f"{column} = ?")
-                values.append(value)
-        return self._read_events(
-            f"{' AND '.join(where)} ORDER BY event.height DESC, number DESC LIMIT ?", (*values, limit)
-        )
-
-    def _read_events(self, condition: str, values: Sequence[object]) -> list[StoredEvent]:
+        """Return the newest events of some kinds first, by hotspot, round or epoch where given: of the last
+        20,000 blocks that have any. It reads them all; questions that people ask often go to the index.
+        """
+        wanted = {"hotspot": hotspot, "round": round, "epoch": epoch}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
         rows = self._reader.execute(
-            "SELECT event.height, number, time_ms, event.raw FROM event JOIN block USING (height) "
-            f"WHERE {condition}",
-            tuple(values),
+            "SELECT height, time_ms, raw FROM block_events ORDER BY height DESC LIMIT ?",
+            (_MAX_BLOCKS_SEARCHED,),
         )
-        return [
-            StoredEvent(
-                height=height,
-                index=number,
-                time_ms=time_ms,
-                event=msgspec.msgpack.decode(raw, type=Event),
-            )
-            for height, number, time_ms, raw in rows.fetchall()
-        ]
+        found: list[StoredEvent] = []
+        for height, time_ms, raw in rows:
+            found += [
+                stored
+                for stored in reversed(_list_stored(height, time_ms, raw))
+                if stored.kind in kinds
+                and all(stored.fields.get(name) == value for name, value in wanted.items())
+            ]
+            if len(found) >= limit:
+                break
+        rows.close()
+        return found[:limit]
 
-    # Parts of a transaction
+    @contextmanager
+    def open_view(self) -> Iterator[StateView]:
+        """Look at the whole committed state as of now, from any thread, while blocks go on: for snapshots
+        and for what has to be counted from nothing.
+        """
+        connection = _connect(self.path)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            yield StateView(connection, self._read_head(connection))
+        finally:
+            connection.close()
+
+    # Parts of a commit
 
     def _write_changes(self, changes: Changes) -> None:
         self._writer.executemany(
@@ -273,12 +340,19 @@ class ChainStore:
             "DELETE FROM state WHERE key = ?", [(key,) for key, value in changes if value is None]
         )
 
+    def _prune_bundles(self, oldest_epoch: int) -> None:
+        self._writer.execute(
+            "DELETE FROM bundle WHERE height IN (SELECT height FROM "
+            "(SELECT height, epoch FROM bundle ORDER BY height LIMIT ?) WHERE epoch < ?)",
+            (_BUNDLES_PRUNED_PER_BLOCK, oldest_epoch),
+        )
+
     def _write_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         self._writer.executemany(
-            "INSERT INTO outcome (id, height, included, code, reason) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET height = excluded.height, included = excluded.included, "
-            "code = excluded.code, reason = excluded.reason WHERE NOT outcome.included",
-            [(o.id, o.height, o.included, o.code, o.reason) for o in outcomes],
+            "INSERT INTO outcome (id, height, position, code, reason) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET height = excluded.height, position = excluded.position, "
+            "code = excluded.code, reason = excluded.reason WHERE outcome.position IS NULL",
+            [(o.id, o.height, o.position, o.code, o.reason) for o in sorted(outcomes, key=_get_id)],
         )
         self._writer.executemany(
             "DELETE FROM pending_transaction WHERE id = ?", [(outcome.id,) for outcome in outcomes]
@@ -299,6 +373,17 @@ class ChainStore:
                 f"database {self.path} has schema {version}, this node knows {SCHEMA_VERSION}: "
                 "use the release that wrote it"
             )
+
+
+def _get_id(outcome: Outcome) -> bytes:
+    return outcome.id
+
+
+def _list_stored(height: int, time_ms: int, raw: bytes) -> list[StoredEvent]:
+    return [
+        StoredEvent(height=height, index=index, time_ms=time_ms, event=event)
+        for index, event in enumerate(decode_events(raw))
+    ]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

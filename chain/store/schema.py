@@ -1,6 +1,6 @@
 """The tables of the node's database. A block is one transaction over all of them."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 -- The ledger's rows as of the last block.
 CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
+-- Header and transactions; kept for good.
 CREATE TABLE IF NOT EXISTS block (
     height INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
@@ -15,24 +16,28 @@ CREATE TABLE IF NOT EXISTS block (
     raw BLOB NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS event (
-    height INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    hotspot BLOB,
-    round INTEGER,
-    epoch INTEGER,
-    raw BLOB NOT NULL,
-    PRIMARY KEY (height, number)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS event_by_kind ON event (kind, height, number);
-CREATE INDEX IF NOT EXISTS event_by_hotspot ON event (hotspot, kind, height, number);
+-- Proof-of-Coverage reports of the blocks that have any; pruned by age.
+CREATE TABLE IF NOT EXISTS bundle (
+    height INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    raw BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS bundle_by_root ON bundle (root);
 
--- What became of each transaction ever acknowledged.
+-- What the blocks changed, all events of one block in one piece. Questions about history go to an index.
+CREATE TABLE IF NOT EXISTS block_events (
+    height INTEGER PRIMARY KEY,
+    time_ms INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    raw BLOB NOT NULL
+);
+
+-- What became of each transaction ever acknowledged, and where it stands in its block.
 CREATE TABLE IF NOT EXISTS outcome (
     id BLOB PRIMARY KEY,
     height INTEGER NOT NULL,
-    included INTEGER NOT NULL,
+    position INTEGER,
     code TEXT,
     reason TEXT
 ) WITHOUT ROWID;

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from chain.ledger.amounts import BYTES_PER_DATA_CREDIT
 from chain.ledger.parameters import Parameters
+from chain.transactions.bodies_hotspots import DATA_ONLY
 from chain.transactions.encoding import encode_transaction
 from chain.transactions.signing import get_signers
 from chain.transactions.types import (
     HotspotAdd,
+    HotspotTransfer,
     LocationAssert,
     RouterRegister,
     SignedTransaction,
@@ -43,10 +45,14 @@ def compute_required_fee(body: TransactionBody, parameters: Parameters) -> int:
 def compute_operation_fee(body: TransactionBody, parameters: Parameters) -> int:
     """What this kind of transaction costs beside its size."""
     match body:
+        case HotspotAdd() if body.capability == DATA_ONLY:
+            return parameters.data_only_add_fee_data_credits
         case HotspotAdd():
             return parameters.hotspot_add_fee_data_credits
         case LocationAssert():
             return parameters.location_assert_fee_data_credits
+        case HotspotTransfer():
+            return parameters.hotspot_transfer_fee_data_credits
         case RouterRegister():
             return parameters.router_register_fee_data_credits
         case _:

@@ -3,36 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
 
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import InvalidPublicKey, PublicKey
+from chain.transactions.bodies_coverage import CoverageRequest, FieldSighting
+from chain.transactions.bodies_governance import (
+    AuditorSet,
+    ExclusionSet,
+    GovernanceChange,
+    ParameterChange,
+    ProducerRotate,
+    RuleUpgrade,
+    ValidatorStake,
+    ValidatorUnstake,
+)
+from chain.transactions.bodies_hotspots import (
+    HotspotAdd,
+    HotspotRekey,
+    HotspotRetire,
+    HotspotTransfer,
+    LocationAssert,
+)
+from chain.transactions.bodies_money import PriceReport
+from chain.transactions.bodies_routers import (
+    ChannelAllot,
+    ChannelClaim,
+    ChannelClose,
+    ChannelOpen,
+    RouterRegister,
+    RouterTransfer,
+    RouterUpdate,
+)
 from chain.transactions.encoding import compute_signing_bytes
 from chain.transactions.reasons import InvalidTransaction, Reason
-from chain.transactions.types import (
-    ChannelClaim,
-    ChannelOpen,
-    HotspotAdd,
-    LocationAssert,
-    RouterRegister,
-    RouterUpdate,
-    SignedTransaction,
-    TransactionBody,
-)
+from chain.transactions.types import SignedTransaction, TransactionBody
+
+#: Fields whose keys sign, beside the payer's. A body that isn't listed is signed by its payer alone.
+_COSIGNERS: dict[type[Any], tuple[str, ...]] = {
+    PriceReport: ("reporter",),
+    HotspotAdd: ("owner", "hotspot"),
+    LocationAssert: ("owner",),
+    HotspotTransfer: ("owner",),
+    HotspotRekey: ("owner", "new_hotspot"),
+    HotspotRetire: ("owner",),
+    RouterRegister: ("owner",),
+    RouterUpdate: ("owner",),
+    RouterTransfer: ("owner", "new_owner"),
+    ChannelOpen: ("router",),
+    ChannelClaim: ("hotspot",),
+    ChannelAllot: ("signer",),
+    ChannelClose: ("router",),
+    ParameterChange: ("approvers",),
+    RuleUpgrade: ("approvers",),
+    GovernanceChange: ("approvers",),
+    ExclusionSet: ("approvers",),
+    AuditorSet: ("approvers",),
+    ProducerRotate: ("producer", "new_producer"),
+    ValidatorStake: ("owner", "validator"),
+    ValidatorUnstake: ("owner",),
+    CoverageRequest: ("requester",),
+    FieldSighting: ("tester",),
+}
+_GET_COSIGNERS = {kind: tuple(map(attrgetter, names)) for kind, names in _COSIGNERS.items()}
 
 
 def get_signers(body: TransactionBody) -> tuple[bytes, ...]:
     """Return the keys that must sign, payer first, each once. The signatures stand in this order."""
-    match body:
-        case HotspotAdd():
-            signers: tuple[bytes, ...] = (body.payer, body.owner, body.hotspot)
-        case LocationAssert() | RouterRegister() | RouterUpdate():
-            signers = (body.payer, body.owner)
-        case ChannelOpen():
-            signers = (body.payer, body.router)
-        case ChannelClaim():
-            signers = (body.payer, body.hotspot)
-        case _:
-            signers = (body.payer,)
+    getters = _GET_COSIGNERS.get(type(body))
+    if getters is None:
+        return (body.payer,)
+    signers = [body.payer]
+    for getter in getters:
+        key = getter(body)
+        if isinstance(key, tuple):
+            signers += key
+        else:
+            signers.append(key)
+    if isinstance(body, HotspotAdd) and body.consent:
+        signers.pop()  # the consent stands for the hotspot's signature
     return tuple(dict.fromkeys(signers))
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from chain.blocks.engine import AppliedBlock, SingleProducer
 from chain.blocks.entropy import LinkChain
 from chain.blocks.genesis import Genesis, decode_genesis, encode_genesis
+from chain.blocks.header import decode_block, encode_block
 from chain.blocks.reports import ReceivedReport
 from chain.keys import Keypair
 from chain.ledger.parameters import Parameters
@@ -83,7 +84,7 @@ class Home:
     def build(self, body: TransactionBody, *keys: Keypair) -> bytes:
         """Fill in the payer's next nonce and the fee, and sign."""
         nonce = get_account(self.state, body.payer).nonce + 1
-        return build_transaction(replace(body, nonce=nonce), self.chain.chain_id, self.chain.parameters, keys)
+        return build_transaction(replace(body, nonce=nonce), self.chain.chain_id, self.chain.genesis_parameters, keys)
 
     def build_payment(self, payee: bytes, hxt: int = 10**8) -> bytes:
         payer = FAUCET.public_key.binary
@@ -99,5 +100,11 @@ class Home:
         self, *transactions: bytes, reports: Sequence[ReceivedReport] = (), after_ms: int = 1_000
     ) -> AppliedBlock:
         applied = self.propose(*transactions, reports=reports, after_ms=after_ms)
+        self.engine.commit(applied)
+        return applied
+
+    def follow(self, made: AppliedBlock) -> AppliedBlock:
+        """Check, apply and commit a block that another node made."""
+        applied = self.engine.apply(decode_block(encode_block(made.block)), made.bundle)
         self.engine.commit(applied)
         return applied

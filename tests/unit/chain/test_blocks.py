@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from chain.blocks.application import InvalidBlock
 from chain.blocks.engine import SingleProducer
+from chain.blocks.bundle import EMPTY_BUNDLE, EMPTY_BUNDLE_ROOT, Bundle, check_bundle, compute_bundle_root
 from chain.blocks.entropy import LinkChain, compute_entropy, get_entropy_source
 from chain.blocks.genesis import InvalidGenesis, decode_genesis
 from chain.blocks.header import (
@@ -17,17 +18,16 @@ from chain.blocks.header import (
     Header,
     MalformedBlock,
     compute_block_hash,
-    compute_reports_root,
     compute_transactions_root,
     decode_block,
     encode_block,
     is_header_signed,
     sign_header,
 )
-from chain.blocks.merkle import compute_merkle_root
 from chain.blocks.reports import BEACON, WITNESS, is_arrival_signed_by, sign_arrival
 from chain.ledger.conservation import BooksDontAddUp
 from chain.ledger.state import State
+from chain.ledger.state_tree import StateTree
 from chain.ledger.tables import ACCOUNTS, CARRIED_DATA, Account, CarriedData, get_account
 from chain.store.chain_store import StoreError
 from tests.unit.chain.home import FAUCET, GENESIS_MS, PRODUCER, SEED, Home, make_genesis, make_parameters
@@ -76,10 +76,11 @@ def test_an_invalid_transaction_is_left_out_and_told(home: Home) -> None:
 def test_another_node_comes_to_the_same_state(home: Home, follower: Home) -> None:
     for after_ms in (500, 9_600, 10_000, 25_000, 70_000):
         applied = home.make_block(home.build_payment(A), after_ms=after_ms)
-        followed = follower.engine.apply(decode_block(encode_block(applied.block)))
+        followed = follower.engine.apply(decode_block(encode_block(applied.block)), applied.bundle)
         assert followed.head == applied.head
         assert followed.events == applied.events
         assert followed.changes == applied.changes
+        assert followed.tree_update == applied.tree_update
         follower.engine.commit(followed)
     assert dict(home.store.readable.iterate(b"")) == dict(follower.store.readable.iterate(b""))
 
@@ -122,11 +123,24 @@ def test_a_block_that_breaks_the_books_is_a_hard_stop(home: Home, monkeypatch: p
     assert home.engine.head.height == 1
 
 
+@pytest.mark.parametrize("change", ["altered", "added", "gone"])
+def test_a_damaged_state_is_found_at_start_up(home: Home, change: str) -> None:
+    home.make_block(home.build_payment(A))
+    key = ACCOUNTS.prefix + (B if change == "added" else A)
+    row = msgspec.msgpack.encode(Account(hxt=10**8, nonce=1))
+    home.store._write_changes([(key, None if change == "gone" else row)])
+    with pytest.raises(StoreError, match="damaged.*snapshot"):
+        home.reopen()
+
+
 def test_wrong_books_are_found_at_start_up(home: Home) -> None:
+    """Also where the state root is that of the wrong books: a root says nothing about who wrote it."""
     home.make_block(home.build_payment(A))
     state = State(home.store.committed)
     state.put(ACCOUNTS, A, Account(hxt=10**8 + 1))
     home.store._write_changes(state.get_changes())
+    root = StateTree.build(home.store.committed.iterate(b"")).root
+    home.store._write_head(replace(home.engine.head, state_root=root))
     with pytest.raises(BooksDontAddUp):
         home.reopen()
 
@@ -155,7 +169,7 @@ def test_a_closed_rounds_secrets_go_into_the_next_entropy(
     monkeypatch.setattr("chain.blocks.application.get_entropy_contribution", lambda state: b"secret")
     applied = home.make_block(after_ms=10_000)
     assert applied.block.header.entropy_reveal == without.block.header.entropy_reveal
-    assert applied.head.state_digest != without.head.state_digest
+    assert applied.head.state_root != without.head.state_root
     mix = sha256(b"hexhaul/entropy-mix/1\x00" + home.chain.genesis_hash + b"secret").digest()
     assert get_entropy_source(home.state).mix == mix
     expected = compute_entropy(applied.block.header.entropy_reveal, mix, 1)
@@ -177,14 +191,18 @@ def test_reports_are_judged_and_settled(home: Home) -> None:
     applied = home.make_block(reports=[report])
     [verdict] = [event for event in applied.events if event.kind == "beacon_verdict"]
     assert not verdict.fields["ok"]
-    assert applied.block.reports == (report,)
+    assert applied.bundle.reports == (report,)
+    raw = home.store.get_bundle(applied.block.header.bundle_root)
+    assert raw is not None
+    assert check_bundle(raw, applied.block.header.bundle_root) == applied.bundle
     assert len(applied.settled_reports) == 1
 
 
 def test_a_report_from_after_the_blocks_time_waits(home: Home) -> None:
     report = sign_arrival(home.chain.chain_id, BEACON, b"x", home.now_ms + 1_001, PRODUCER)
     applied = home.make_block(reports=[report])
-    assert applied.block.reports == ()
+    assert applied.bundle == EMPTY_BUNDLE
+    assert applied.block.header.bundle_root == EMPTY_BUNDLE_ROOT
     assert applied.settled_reports == []
 
 
@@ -203,65 +221,87 @@ def test_arrival_signatures_bind_everything() -> None:
 # Blocks that are not valid
 
 
-def resign(block: Block, **changes: object) -> Block:
+Made = tuple[Block, Bundle]
+
+
+def resign(made: Made, **changes: object) -> Made:
     """Change the header and have the producer sign it, as a producer that cheats would."""
-    return replace(block, header=sign_header(replace(block.header, **changes), PRODUCER))
+    block, bundle = made
+    return replace(block, header=sign_header(replace(block.header, **changes), PRODUCER)), bundle
 
 
-def with_transactions(block: Block, transactions: tuple[bytes, ...]) -> Block:
-    changed = replace(block, transactions=transactions)
-    return resign(changed, transactions_root=compute_transactions_root(transactions))
+def with_header(made: Made, **changes: object) -> Made:
+    """Change the header without signing it again."""
+    return replace(made[0], header=replace(made[0].header, **changes)), made[1]
 
 
-def with_reports(block: Block, reports: tuple) -> Block:
-    return resign(replace(block, reports=reports), reports_root=compute_reports_root(reports))
+def with_transactions(made: Made, transactions: tuple[bytes, ...]) -> Made:
+    changed = replace(made[0], transactions=transactions)
+    return resign((changed, made[1]), transactions_root=compute_transactions_root(transactions))
+
+
+def with_reports(made: Made, *reports: object) -> Made:
+    return resign((made[0], Bundle(reports)), bundle_root=compute_bundle_root(reports))
 
 
 def report_at(time_ms: int, key=PRODUCER):
     return sign_arrival("hexhaul-unit", BEACON, b"x", time_ms, key)
 
 
-FORGERIES: dict[str, tuple[Callable[[Block], Block], str]] = {
-    "other chain": (lambda b: resign(b, chain_id="other"), "chain id"),
-    "height skipped": (lambda b: resign(b, height=b.header.height + 1), "height"),
-    "height again": (lambda b: resign(b, height=b.header.height - 1), "height"),
-    "other parent": (lambda b: resign(b, previous_hash=bytes(32)), "previous hash"),
-    "time of the last block": (lambda b: resign(b, time_ms=GENESIS_MS + 1_000), "isn't after"),
+FORGERIES: dict[str, tuple[Callable[[Made], Made], str]] = {
+    "other chain": (lambda m: resign(m, chain_id="other"), "chain id"),
+    "height skipped": (lambda m: resign(m, height=m[0].header.height + 1), "height"),
+    "height again": (lambda m: resign(m, height=m[0].header.height - 1), "height"),
+    "other parent": (lambda m: resign(m, previous_hash=bytes(32)), "previous hash"),
+    "time of the last block": (lambda m: resign(m, time_ms=GENESIS_MS + 1_000), "isn't after"),
+    "time before the genesis": (lambda m: resign(m, time_ms=0), "isn't after"),
+    "a round later": (lambda m: resign(m, time_ms=m[0].header.time_ms + 10_000), "gives"),
     "other producer": (
-        lambda b: replace(b, header=sign_header(replace(b.header, producer=A), ALICE)),
+        lambda m: (replace(m[0], header=sign_header(replace(m[0].header, producer=A), ALICE)), m[1]),
         "producer",
     ),
-    "signed by another": (lambda b: replace(b, header=sign_header(b.header, ALICE)), "signed"),
-    "not signed": (lambda b: replace(b, header=replace(b.header, signature=b"")), "signed"),
-    "state digest": (lambda b: resign(b, state_digest=bytes(32)), "it gives"),
-    "transaction left out": (lambda b: replace(b, transactions=()), "transactions root"),
+    "no producer": (lambda m: resign(m, producer=b""), "producer"),
+    "older rules": (lambda m: resign(m, protocol_version=0), "protocol version"),
+    "rules of the future": (lambda m: resign(m, protocol_version=1_000), "protocol version"),
+    "signed by another": (lambda m: (replace(m[0], header=sign_header(m[0].header, ALICE)), m[1]), "signed"),
+    "not signed": (lambda m: with_header(m, signature=b""), "signed"),
+    "time altered after signing": (lambda m: with_header(m, time_ms=m[0].header.time_ms + 1), "signed"),
+    "state root": (lambda m: resign(m, state_root=bytes(32)), "says state root"),
+    "state root of the block before": (
+        lambda m: resign(m, state_root=bytes.fromhex("00" * 31 + "01")),
+        "says state root",
+    ),
+    "events digest": (lambda m: resign(m, events_digest=bytes(32)), "says events"),
+    "transactions root": (lambda m: resign(m, transactions_root=bytes(32)), "transactions root"),
+    "transaction left out": (lambda m: (replace(m[0], transactions=()), m[1]), "transactions root"),
     "transaction twice": (
-        lambda b: with_transactions(b, b.transactions * 2),
+        lambda m: with_transactions(m, m[0].transactions * 2),
         "nonce_used",
     ),
     "transaction altered": (
-        lambda b: with_transactions(b, (b.transactions[0][:-1] + b"\x00",)),
+        lambda m: with_transactions(m, (m[0].transactions[0][:-1] + b"\x00",)),
         "bad_signature",
     ),
     "transaction in long form": (
-        lambda b: with_transactions(b, (b"\xdc\x00\x02" + b.transactions[0][1:],)),
+        lambda m: with_transactions(m, (b"\xdc\x00\x02" + m[0].transactions[0][1:],)),
         "not_canonical",
     ),
-    "report root": (lambda b: resign(b, reports_root=bytes(32)), "reports root"),
-    "report added": (lambda b: replace(b, reports=(report_at(5),)), "reports root"),
-    "report signed by another": (lambda b: with_reports(b, (report_at(5, ALICE),)), "arrival time"),
+    "no transaction": (lambda m: with_transactions(m, (*m[0].transactions, b"")), "malformed"),
+    "bundle root": (lambda m: resign(m, bundle_root=bytes(32)), "bundle root"),
+    "report added": (lambda m: (m[0], Bundle((report_at(5),))), "bundle root"),
+    "report signed by another": (lambda m: with_reports(m, report_at(5, ALICE)), "arrival time"),
     "report of the future": (
-        lambda b: with_reports(b, (report_at(b.header.time_ms + 1),)),
+        lambda m: with_reports(m, report_at(m[0].header.time_ms + 1)),
         "after the block",
     ),
     "too many reports": (
-        lambda b: with_reports(b, (report_at(5), report_at(6), report_at(7))),
-        "number of reports",
+        lambda m: with_reports(m, report_at(5), report_at(6), report_at(7)),
+        "too many reports",
     ),
-    "reveal left out": (lambda b: resign(b, entropy_reveal=b""), "doesn't hash"),
-    "wrong reveal": (lambda b: resign(b, entropy_reveal=bytes(32)), "doesn't hash"),
+    "reveal left out": (lambda m: resign(m, entropy_reveal=b""), "doesn't hash"),
+    "wrong reveal": (lambda m: resign(m, entropy_reveal=bytes(32)), "doesn't hash"),
     "reveal with an anchor": (
-        lambda b: resign(b, entropy_reveal=b.header.entropy_reveal + bytes(32)),
+        lambda m: resign(m, entropy_reveal=m[0].header.entropy_reveal + bytes(32)),
         "new anchor",
     ),
 }
@@ -271,22 +311,41 @@ FORGERIES: dict[str, tuple[Callable[[Block], Block], str]] = {
 def test_forged_blocks_are_refused(tmp_path: Path, forgery: str) -> None:
     genesis = make_genesis(make_parameters(max_block_reports=2))
     home, follower = Home(tmp_path, genesis), Home(tmp_path, genesis, is_producer=False, name="follower")
-    follower.engine.commit(follower.engine.apply(home.make_block().block))
-    block = home.propose(home.build_payment(A), after_ms=10_000).block
+    follower.follow(home.make_block())
+    made = home.propose(home.build_payment(A), after_ms=10_000)
     forge, message = FORGERIES[forgery]
     before = dict(follower.store.readable.iterate(b""))
+    root = follower.engine.head.state_root
     with pytest.raises(InvalidBlock, match=message):
-        follower.engine.apply(forge(block))
+        follower.engine.apply(*forge((made.block, made.bundle)))
     assert dict(follower.store.readable.iterate(b"")) == before
-    follower.engine.commit(follower.engine.apply(block))
+    assert follower.engine.make_state_proof(b"")[0].state_root == root
+    follower.follow(made)
     home.store.close()
     follower.store.close()
 
 
+def test_every_field_of_a_header_has_its_forgeries() -> None:
+    """A header that differs in any one field, signed or not, is refused: the list above forgets none."""
+    block = Block(Header("c", 1, A[:32], 5, A, 1, *[A[:32]] * 4, b"", b"s"), (b"t",))
+    touched: set[str] = set()
+    for forge, _ in FORGERIES.values():
+        try:
+            forged = forge((block, Bundle()))[0]
+        except IndexError:
+            continue
+        touched |= {
+            name
+            for name in Header.__struct_fields__
+            if getattr(forged.header, name) != getattr(block.header, name)
+        }
+    assert touched == set(Header.__struct_fields__)
+
+
 def test_a_reveal_in_a_block_that_opens_no_round(home: Home, follower: Home) -> None:
-    block = home.propose().block
+    made = home.propose()
     with pytest.raises(InvalidBlock, match="opens no round"):
-        follower.engine.apply(resign(block, entropy_reveal=bytes(32)))
+        follower.engine.apply(*resign((made.block, made.bundle), entropy_reveal=bytes(32)))
 
 
 def test_limits_of_a_block(tmp_path: Path) -> None:
@@ -297,7 +356,7 @@ def test_limits_of_a_block(tmp_path: Path) -> None:
         from chain.transactions import Payee, Payment, build_transaction
 
         body = Payment(payer=FAUCET.public_key.binary, nonce=nonce, fee=0, payees=(Payee(A, 1),))
-        raws.append(build_transaction(body, home.chain.chain_id, home.chain.parameters, [FAUCET]))
+        raws.append(build_transaction(body, home.chain.chain_id, home.chain.genesis_parameters, [FAUCET]))
     applied = home.make_block(*raws)
     assert len(applied.block.transactions) == 2
     assert len(applied.outcomes) == 2  # the third isn't rejected: it waits
@@ -334,7 +393,7 @@ def test_a_store_of_another_network(home: Home, tmp_path: Path) -> None:
 def test_block_bytes_are_canonical(home: Home) -> None:
     raw = encode_block(home.make_block(home.build_payment(A)).block)
     assert encode_block(decode_block(raw)) == raw
-    for bad in (raw + b"\x00", raw[:-1], b"\xdc\x00\x03" + raw[1:], b"", b"\xc0"):
+    for bad in (raw + b"\x00", raw[:-1], b"\xdc\x00\x02" + raw[1:], b"", b"\xc0"):
         with pytest.raises(MalformedBlock):
             decode_block(bad)
 
@@ -356,21 +415,6 @@ def test_the_hash_covers_every_field_but_the_signature(home: Home) -> None:
     hashes = {compute_block_hash(replace(header, **{name: value})) for name, value in changed.items()}
     assert len(hashes) == len(Header.__struct_fields__)
     assert compute_block_hash(replace(header, signature=b"")) == compute_block_hash(header)
-
-
-def test_merkle_roots_by_hand() -> None:
-    def leaf(value: bytes) -> bytes:
-        return sha256(b"\x00" + value).digest()
-
-    def node(left: bytes, right: bytes) -> bytes:
-        return sha256(b"\x01" + left + right).digest()
-
-    a, b, c = leaf(b"a"), leaf(b"b"), leaf(b"c")
-    assert compute_merkle_root([]) == sha256(b"").digest()
-    assert compute_merkle_root([b"a"]) == a
-    assert compute_merkle_root([b"a", b"b"]) == node(a, b)
-    assert compute_merkle_root([b"a", b"b", b"c"]) == node(node(a, b), c)
-    assert compute_merkle_root([b"a", b"b", b"c", b"c"]) != compute_merkle_root([b"a", b"b", b"c"])
 
 
 # Genesis

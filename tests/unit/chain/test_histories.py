@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from chain.blocks.application import get_open_round
+from chain.blocks.bundle import EMPTY_BUNDLE, check_bundle, encode_bundle
 from chain.blocks.header import decode_block, encode_block
 from chain.blocks.reports import BEACON, WITNESS, ReceivedReport, sign_arrival
 from chain.data.voucher import SignedVoucher, Voucher, sign_voucher
@@ -65,7 +66,7 @@ class Author:
         self.ahead = home.state
         """The state as it will be after what was made up so far."""
         self.context = home.chain.get_context(
-            home.engine.head.height + 1, home.now_ms + 1, get_open_round(home.state)
+            home.state, home.engine.head.height + 1, home.now_ms + 1, get_open_round(home.state)
         )
 
     def somebody(self) -> bytes:
@@ -135,7 +136,7 @@ class Author:
         return sign_voucher(voucher, KEYS[key])
 
     def make_transaction(self) -> bytes:
-        body = with_required_fee(self.make_body(), self.home.chain.parameters)
+        body = with_required_fee(self.make_body(), self.home.chain.genesis_parameters)
         if self.random.random() < 0.05:
             body = replace(body, fee=self.random.choice([0, 2**62]))
         nonce = get_account(self.ahead, body.payer).nonce + 1
@@ -169,10 +170,8 @@ def check_books(home: Home) -> None:
 
 
 def count_accepted(home: Home) -> Counter[bool]:
-    return Counter(
-        bool(included)
-        for (included,) in home.store._reader.execute("SELECT included FROM outcome").fetchall()
-    )
+    rows = home.store._reader.execute("SELECT position FROM outcome").fetchall()
+    return Counter(position is not None for (position,) in rows)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -205,7 +204,10 @@ def test_random_history(tmp_path: Path, seed: int) -> None:
     replayed = Home(tmp_path, is_producer=False, name="replayed")
     for height in range(1, home.engine.head.height + 1):
         raw = home.store.get_block(height)
-        applied = replayed.engine.apply(decode_block(raw))
+        block = decode_block(raw)
+        root = block.header.bundle_root
+        bundle = check_bundle(home.store.get_bundle(root) or encode_bundle(EMPTY_BUNDLE), root)
+        applied = replayed.engine.apply(block, bundle)
         assert encode_block(applied.block) == raw
         replayed.engine.commit(applied)
         if random.random() < 0.1:

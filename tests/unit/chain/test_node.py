@@ -35,7 +35,7 @@ class Running:
     def build(self, nonce: int) -> bytes:
         body = Payment(payer=FAUCET.public_key.binary, nonce=nonce, fee=0, payees=(Payee(ALICE, nonce),))
         chain = self.home.chain
-        return build_transaction(body, chain.chain_id, chain.parameters, [FAUCET])
+        return build_transaction(body, chain.chain_id, chain.genesis_parameters, [FAUCET])
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
-from hashlib import sha256
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.ledger.state import MemoryStore, State, Table, compute_state_digest
+from chain.ledger.state import MemoryStore, State, Table
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -129,14 +127,6 @@ def test_a_write_that_changes_nothing_is_no_change() -> None:
     state.put(ROWS, b"b", Row(1))
     state.delete(ROWS, b"b")
     assert state.get_changes() == []
-
-
-def test_digest_by_hand() -> None:
-    changes = [(b"k", b"vv"), (b"kk", None)]
-    expected = sha256(
-        b"hexhaul/state/1\x00" + bytes(32) + b"\0\0\0\1k\0\0\0\2vv" + b"\0\0\0\2kk\xff\xff\xff\xff"
-    ).digest()
-    assert compute_state_digest(bytes(32), changes) == expected
 
 
 operations = st.lists(

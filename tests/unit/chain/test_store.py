@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.blocks.block_events import encode_events
 from chain.ledger.events import Event, render_event
 from chain.store.chain_store import (
     BlockCommit,
@@ -15,6 +16,7 @@ from chain.store.chain_store import (
     Head,
     Outcome,
     Pending,
+    StoredBundle,
     StoreError,
     _get_prefix_end,
 )
@@ -34,7 +36,14 @@ def commit(store: ChainStore, height: int, *events: Event, **more: object) -> No
     head = Head(height, height.to_bytes(32, "big"), 1000 * height, bytes(32))
     changes = more.pop("changes", [])
     store.commit_block(
-        BlockCommit(head=head, raw=b"block %d" % height, changes=changes, events=events, **more)
+        BlockCommit(
+            head=head,
+            raw=b"block %d" % height,
+            changes=changes,
+            events=len(events),
+            encoded_events=encode_events(events),
+            **more,
+        )
     )
 
 
@@ -72,14 +81,14 @@ def test_outcomes_settle_what_was_pending(store: ChainStore) -> None:
     store.add_pending([one], [report])
     assert store.get_pending_transactions() == [one, two]
     assert store.get_pending_reports() == [report]
-    rejected = Outcome(two.id, 1, False, "nonce_gap", "why")
-    commit(store, 1, outcomes=[Outcome(one.id, 1, True), rejected], settled_reports=[report.id])
+    rejected = Outcome(two.id, 1, None, "nonce_gap", "why")
+    commit(store, 1, outcomes=[Outcome(one.id, 1, 0), rejected], settled_reports=[report.id])
     assert store.get_pending_transactions() == store.get_pending_reports() == []
     assert store.get_outcome(two.id) == rejected
     # What was rejected may be sent again and get in; what is in stays in, whatever is said later.
-    commit(store, 2, outcomes=[Outcome(two.id, 2, True)])
-    commit(store, 3, outcomes=[Outcome(two.id, 3, False, "nonce_used", "again")])
-    assert store.get_outcome(two.id) == Outcome(two.id, 2, True)
+    commit(store, 2, outcomes=[Outcome(two.id, 2, 7)])
+    commit(store, 3, outcomes=[Outcome(two.id, 3, None, "nonce_used", "again")])
+    assert store.get_outcome(two.id) == Outcome(two.id, 2, 7)
     assert store.get_outcome(bytes(32)) is None
 
 
@@ -114,6 +123,54 @@ def test_events_by_what_they_are_about(store: ChainStore) -> None:
     assert find("verdict", limit=1) == [(3, 0)]
     assert find("closed", epoch=7) == [(3, 1)]
     assert find("closed", epoch=8) == []
+
+
+def test_bundles_go_with_their_epochs_a_few_a_block(store: ChainStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.store.chain_store._BUNDLES_PRUNED_PER_BLOCK", 2)
+    roots = [bytes([height]) * 32 for height in range(7)]
+    for height in range(1, 6):
+        bundle = StoredBundle(epoch=height // 3, root=roots[height], raw=b"bundle %d" % height)
+        commit(store, height, bundle=bundle)
+    assert [store.get_bundle(root) is not None for root in roots] == [False] + [True] * 5 + [False]
+    assert store.get_bundle(roots[3]) == b"bundle 3"
+    commit(store, 6, oldest_bundle_epoch=1)
+    assert [store.get_bundle(root) is not None for root in roots] == [False] * 3 + [True] * 3 + [False]
+    commit(store, 7, oldest_bundle_epoch=1)
+    commit(store, 8, oldest_bundle_epoch=2)
+    commit(store, 9, oldest_bundle_epoch=2)
+    assert not any(store.get_bundle(root) for root in roots)
+
+
+def test_a_whole_state_and_back(store: ChainStore, tmp_path: Path) -> None:
+    commit(store, 1, changes=[(b"c", b"3"), (b"\x00", b"4")])
+    with store.open_view() as view:
+        commit(store, 2, changes=[(b"a", None), (b"d", b"later")])
+        assert view.head.height == 1
+        assert view.get(b"d") is None
+        pairs = list(view.iterate_all())
+        head = view.head
+    assert pairs == [(b"\x00", b"4"), (b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
+    copy = ChainStore(tmp_path / "copy.db")
+    copy.write_state(bytes(32), head, iter(pairs))
+    assert copy.get_head() == head
+    assert list(copy.readable.iterate(b"")) == pairs
+    with pytest.raises(StoreError, match="has a state already"):
+        copy.write_state(bytes(32), head, pairs)
+    copy.close()
+
+
+def test_a_state_that_breaks_off_is_not_there(tmp_path: Path) -> None:
+    def break_off() -> Iterator[tuple[bytes, bytes]]:
+        yield b"a", b"1"
+        raise OSError("the snapshot's file ends")
+
+    store = ChainStore(tmp_path / "chain.db")
+    with pytest.raises(OSError, match="ends"):
+        store.write_state(bytes(32), Head(7, bytes(32), 5, bytes(32)), break_off())
+    assert store.get_genesis_hash() is None
+    assert list(store.readable.iterate(b"")) == []
+    store.write_state(bytes(32), Head(7, bytes(32), 5, bytes(32)), [(b"a", b"1")])
+    store.close()
 
 
 def test_rendering_of_an_event(store: ChainStore) -> None:

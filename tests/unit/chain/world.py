@@ -57,6 +57,7 @@ class World:
             round=3,
             epoch=2,
             entropy=bytes(32),
+            hxt_price=parameters.hxt_price,
         )
         credit_minted(self.state, self["alice"], 1000 * 10**8)
         credit_minted(self.state, self["bob"], 1000 * 10**8)
@@ -101,7 +102,8 @@ class World:
         recount(self.state)
 
     def change_parameters(self, **changes: Any) -> None:
-        self.context = replace(self.context, parameters=replace(self.context.parameters, **changes))
+        parameters = replace(self.context.parameters, **changes)
+        self.context = replace(self.context, parameters=parameters, hxt_price=parameters.hxt_price)
 
     # Things that other things need first
 

@@ -66,6 +66,7 @@ class Town:
             round=round,
             epoch=epoch,
             entropy=sha256(b"entropy %d" % round).digest(),
+            hxt_price=self.parameters.hxt_price,
         )
 
     def open(self, round: int = 0, epoch: int = 0) -> BlockContext:
