@@ -25,7 +25,7 @@ import binascii
 import msgspec
 from google.protobuf.message import DecodeError
 
-from chain.keys.public_key import InvalidPublicKey, PublicKey
+from chain.keys.public_key import PUBLIC_KEY_BYTES, InvalidPublicKey, PublicKey
 from chain.transactions.bodies_hotspots import MAX_CONSENT_BYTES
 from chain.transactions.reasons import InvalidTransaction, Reason
 from chain.wire.add_gateway_pb2 import blockchain_txn, blockchain_txn_add_gateway_v1
@@ -108,7 +108,7 @@ def read_printed_consent(text: str) -> bytes:
             ) from error
         for candidate in (raw, _open_envelope(raw)):
             try:
-                if len(decode_gateway_consent(candidate).gateway) > 0:
+                if len(decode_gateway_consent(candidate).gateway) == PUBLIC_KEY_BYTES:
                     return candidate
             except InvalidTransaction:
                 continue
