@@ -29,7 +29,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     block_hash: str
     block_time_ms: int
-    state_digest: str
+    state_root: str
     round: int
     round_ends_at_ms: int
     epoch: int
@@ -54,6 +54,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     producer: str
     entropy_anchor: str
     has_faucet: bool
+    state_tree_bits: int = 16
+    """Depth of the tree under the state root, for whoever checks proofs."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,15 +223,16 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     previous_hash: str
     time_ms: int
     producer: str
+    protocol_version: int
     transactions_root: str
-    reports_root: str
-    state_digest: str
+    bundle_root: str
+    """Names the block's reports: GET /v1/bundles/{root}."""
+    events_digest: str
+    state_root: str
     entropy_reveal: str
     signature: str
     transactions: list[str]
     """base64 of each signed transaction."""
-    reports: list[dict[str, Any]]
-    """kind, received_at_ms, report_bytes and node_signature (base64) of each report."""
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
