@@ -35,6 +35,7 @@ DEBIAN_PACKAGES = {
     "mosquitto": "mosquitto",
     "mosquitto_sub": "mosquitto-clients",
     "gcc": "gcc",
+    "psql": "postgresql",
 }
 
 

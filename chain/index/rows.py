@@ -1,0 +1,365 @@
+"""From blocks and events to rows. Pure: no database here.
+
+Blocks come in order, many at a time or one by one, and the rows come out the same. What an event changes in
+rows that may exist already (a hotspot's sums, a link) is collected as a change to add; `taking_in` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from chain.index.cells import compute_public_cell
+from chain.keys.address import encode_address
+from chain.keys.public_key import PUBLIC_KEY_BYTES, PublicKey
+from chain.ledger.events import StoredEvent, render_event, render_value
+from chain.transactions.types import TransactionBody
+
+Row = dict[str, Any]
+
+HASH_BYTES = 32
+VERDICTS = frozenset({"beacon_verdict", "witness_verdict"})
+#: A hotspot's columns that add up.
+SUMS = ("beacons", "beacons_heard", "witnessed", "rejected", "hxt", "data_credits", "packets")
+ACTIVE, REPLACED, RETIRED = "active", "replaced", "retired"
+
+_encoder = msgspec.json.Encoder()
+
+
+class IndexedTransaction(msgspec.Struct, frozen=True):
+    """A transaction of a block: its id and body."""
+
+    id: bytes
+    body: TransactionBody
+
+
+class IndexedBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """What the index takes of one block."""
+
+    height: int
+    hash: bytes
+    time_ms: int
+    producer: bytes
+    bytes_in_all: int
+    reports: int
+    transactions: Sequence[IndexedTransaction]
+    events: Sequence[StoredEvent]
+
+
+@lru_cache(maxsize=100_000)
+def _encode_key(key: bytes) -> str:
+    return encode_address(key)
+
+
+def get_address(key: object) -> str:
+    """Address of a public key; empty where a report didn't say who."""
+    return _encode_key(key) if isinstance(key, bytes) and len(key) == PUBLIC_KEY_BYTES else ""
+
+
+def get_kind(body: TransactionBody) -> str:
+    """A transaction's type in the API's words: `location_assert`."""
+    name = type(body).__name__
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def render_body(value: object) -> Any:
+    """A transaction's body for JSON: keys as addresses, other bytes as hex, cells as H3 writes them."""
+    if isinstance(value, msgspec.Struct):
+        fields: Row = {}
+        for name in value.__struct_fields__:
+            field = getattr(value, name)
+            is_cell = name in ("location", "hex") and isinstance(field, int)
+            fields[name] = f"{field:x}" if is_cell else render_body(field)
+        tag = value.__struct_config__.tag
+        return fields if tag is None else {"type": get_kind(value), **fields}  # type: ignore[arg-type]
+    if isinstance(value, list | tuple):
+        return [render_body(item) for item in value]
+    return render_value(value)
+
+
+def find_keys(value: object, name: str = "") -> Iterator[tuple[str, bytes]]:
+    """All (name of the field, public key) in a body or an event's fields, however deep."""
+    if isinstance(value, bytes):
+        if len(value) == PUBLIC_KEY_BYTES:
+            yield name, value
+    elif isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            yield from find_keys(getattr(value, field), field)
+    elif isinstance(value, dict):
+        for field, item in value.items():
+            yield from find_keys(item, str(field))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from find_keys(item, name)
+
+
+class Rows:
+    """The rows of some blocks in order. Lists to insert, and changes to rows that may be there already."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Row] = []
+        self.transactions: list[Row] = []
+        self.parties: list[Row] = []
+        self.events: list[Row] = []
+        self.subjects: list[Row] = []
+        self.rewards: list[Row] = []
+        self.verdicts: list[Row] = []
+        self.rounds: list[Row] = []
+        self.epochs: list[Row] = []
+        self.claims: list[Row] = []
+        self.prices: list[Row] = []
+        self.coverage: dict[int, Row] = {}
+        self.links: dict[tuple[str, str], Row] = {}
+        self.hotspot_changes: list[tuple[str, Row]] = []
+        """(address, columns to set) in their order; with all columns where a hotspot is new."""
+        self.sums: dict[str, Row] = {}
+        """Per hotspot what its columns of sums grow by, and the last time it was heard of."""
+        self.locations: dict[str, int] = {}
+        """Where hotspots stand that were placed in these blocks."""
+
+    def add(self, block: IndexedBlock) -> None:
+        """Take in the next block."""
+        self.blocks.append(
+            {
+                "height": block.height,
+                "hash": block.hash.hex(),
+                "time_ms": block.time_ms,
+                "producer": get_address(block.producer),
+                "transactions": len(block.transactions),
+                "reports": block.reports,
+                "events": len(block.events),
+                "bytes": block.bytes_in_all,
+            }
+        )
+        for number, transaction in enumerate(block.transactions):
+            self._add_transaction(block, number, transaction)
+        for stored in block.events:
+            self._add_event(stored)
+
+    def _add_transaction(self, block: IndexedBlock, number: int, transaction: IndexedTransaction) -> None:
+        body = transaction.body
+        place = {"height": block.height, "number": number}
+        rendered = {**render_body(body), "type": get_kind(body)}
+        self.transactions.append(
+            {
+                **place,
+                "id": transaction.id.hex(),
+                "time_ms": block.time_ms,
+                "kind": rendered["type"],
+                "payer": get_address(body.payer),
+                "nonce": body.nonce,
+                "fee": body.fee,
+                "body": _encoder.encode(rendered).decode(),
+            }
+        )
+        named = dict.fromkeys((get_address(key), role) for role, key in find_keys(body))
+        self.parties += [{**place, "address": address, "role": role} for address, role in named]
+
+    def _add_event(self, stored: StoredEvent) -> None:
+        handler = _HANDLERS.get(stored.kind)
+        if handler is not None:
+            handler(self, stored, stored.fields)
+        if stored.kind in VERDICTS or stored.kind == "reward_paid":
+            return
+        place = {"height": stored.height, "number": stored.index}
+        self.events.append({**place, "time_ms": stored.time_ms, "kind": stored.kind, "body": _render(stored)})
+        subjects = dict.fromkeys(get_address(key) for _, key in find_keys(stored.fields))
+        channel = stored.fields.get("channel")
+        if isinstance(channel, bytes) and len(channel) == HASH_BYTES:
+            subjects[channel.hex()] = None
+        self.subjects += [{**place, "subject": subject} for subject in subjects]
+
+    # Hotspots
+
+    def _add_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        row: Row = {
+            "name": PublicKey(f["hotspot"]).name,
+            "owner": get_address(f["owner"]),
+            "state": ACTIVE,
+            "added_height": stored.height,
+            "added_ms": stored.time_ms,
+            "last_ms": 0,
+            **dict.fromkeys(SUMS, 0),
+        }
+        row |= dict.fromkeys(("location", "location_height", "cell", "gain_ddbi", "elevation_m"))
+        self.hotspot_changes.append((get_address(f["hotspot"]), row))
+
+    def _place_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        address = get_address(f["hotspot"])
+        self.locations[address] = f["location"]
+        change = {
+            "location": f["location"],
+            "location_height": stored.height,
+            "cell": compute_public_cell(f["location"]),
+            "gain_ddbi": f["gain_ddbi"],
+            "elevation_m": f["elevation_m"],
+        }
+        self.hotspot_changes.append((address, change))
+
+    def _change_sums(self, address: str, time_ms: int, **by: int) -> None:
+        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
+        sums["last_ms"] = max(sums["last_ms"], time_ms)
+        for name, number in by.items():
+            sums[name] += number
+
+    # Proof-of-Coverage
+
+    def _take_beacon(self, stored: StoredEvent, f: Row) -> None:
+        self._keep_verdict(stored, f)
+        heard = bool(f["ok"] and f["witnesses"] > 0)
+        self._change_sums(
+            get_address(f["hotspot"]),
+            stored.time_ms,
+            beacons=int(f["ok"]),
+            beacons_heard=int(heard),
+            rejected=int(not f["ok"]),
+        )
+        if heard:
+            self._cover(f["location"], 1, 0, stored.time_ms)
+
+    def _take_witness(self, stored: StoredEvent, f: Row) -> None:
+        self._keep_verdict(stored, f)
+        witness, beaconer = get_address(f["hotspot"]), get_address(f["beaconer"])
+        self._change_sums(witness, stored.time_ms, witnessed=int(f["ok"]), rejected=int(not f["ok"]))
+        if f["ok"]:
+            self._cover(f["location"], 0, 1, stored.time_ms)
+        if not witness or not beaconer or "signal_ddbm" not in f:
+            return
+        link = self.links.setdefault(
+            (beaconer, witness),
+            {"beaconer": beaconer, "witness": witness, "heard": 0, "rejected": 0, "first_ms": stored.time_ms},
+        )
+        link["heard"] += int(f["ok"])
+        link["rejected"] += int(not f["ok"])
+        link |= {
+            "last_ms": stored.time_ms,
+            "signal_ddbm": f["signal_ddbm"],
+            "snr_ddb": f["snr_ddb"],
+            "distance_m": f["distance_m"],
+            "last_reason": "" if f["ok"] else f["reason"],
+        }
+
+    def _keep_verdict(self, stored: StoredEvent, f: Row) -> None:
+        self.verdicts.append(
+            {
+                "height": stored.height,
+                "number": stored.index,
+                "time_ms": stored.time_ms,
+                "kind": stored.kind,
+                "hotspot": get_address(f["hotspot"]),
+                "beaconer": get_address(f.get("beaconer", b"")),
+                "round": f["round"],
+                "ok": int(f["ok"]),
+                "reason": f["reason"],
+                "location": f.get("location") or None,
+                "body": _render(stored),
+            }
+        )
+
+    def _cover(self, location: int, heard: int, witnessed: int, time_ms: int) -> None:
+        if not location:
+            return
+        cell = compute_public_cell(location)
+        row = self.coverage.setdefault(
+            cell, {"cell": cell, "beacons_heard": 0, "witnessed": 0, "first_ms": time_ms, "last_ms": time_ms}
+        )
+        row["beacons_heard"] += heard
+        row["witnessed"] += witnessed
+        row["last_ms"] = max(row["last_ms"], time_ms)
+
+    # Rounds, epochs, rewards
+
+    def _open_round(self, stored: StoredEvent, f: Row) -> None:
+        self.rounds.append(
+            {
+                "round": f["round"],
+                "height": stored.height,
+                "number": stored.index,
+                "opened_at_ms": f["opened_at_ms"],
+                "closes_at_ms": f["closes_at_ms"],
+                "entropy": f["entropy"].hex(),
+                "challenges": f.get("challenges", 0),
+            }
+        )
+
+    def _close_epoch(self, stored: StoredEvent, f: Row) -> None:
+        self.epochs.append(
+            {
+                "epoch": f["epoch"],
+                "height": stored.height,
+                "number": stored.index,
+                "time_ms": stored.time_ms,
+                "body": _render(stored),
+            }
+        )
+        self._note_price(stored, f)
+
+    def _take_reward(self, stored: StoredEvent, f: Row) -> None:
+        address = get_address(f["hotspot"])
+        self.rewards.append(
+            {
+                "height": stored.height,
+                "number": stored.index,
+                "time_ms": stored.time_ms,
+                "epoch": f["epoch"],
+                "hotspot": address,
+                "owner": get_address(f.get("owner")),
+                "reward": f["reward"],
+                "hxt": f["hxt"],
+                "location": self.locations.get(address),
+                "body": _render(stored),
+            }
+        )
+        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
+        sums["hxt"] += f["hxt"]
+
+    # Data, price
+
+    def _take_claim(self, stored: StoredEvent, f: Row) -> None:
+        address = get_address(f["hotspot"])
+        self.claims.append(
+            {
+                "height": stored.height,
+                "number": stored.index,
+                "time_ms": stored.time_ms,
+                "channel": f["channel"].hex(),
+                "router": get_address(f["router"]),
+                "hotspot": address,
+                "data_credits": f["data_credits"],
+                "packets": f["packets"],
+                "sequence": f["sequence"],
+                "total_data_credits": f["total_data_credits"],
+            }
+        )
+        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
+        sums["data_credits"] += f["data_credits"]
+        sums["packets"] += f["packets"]
+
+    def _note_price(self, stored: StoredEvent, f: Row) -> None:
+        self.prices.append(
+            {
+                "height": stored.height,
+                "number": stored.index,
+                "time_ms": stored.time_ms,
+                "hxt_price": f["hxt_price"],
+            }
+        )
+
+
+def _render(stored: StoredEvent) -> str:
+    return _encoder.encode(render_event(stored)).decode()
+
+
+_HANDLERS: dict[str, Any] = {
+    "hotspot_added": Rows._add_hotspot,
+    "location_asserted": Rows._place_hotspot,
+    "beacon_verdict": Rows._take_beacon,
+    "witness_verdict": Rows._take_witness,
+    "round_opened": Rows._open_round,
+    "epoch_closed": Rows._close_epoch,
+    "reward_paid": Rows._take_reward,
+    "channel_claimed": Rows._take_claim,
+}
