@@ -54,6 +54,10 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     producer: str
     entropy_anchor: str
     has_faucet: bool
+    configuration_key: str = ""
+    """Address of the key that signs region parameters for gateways."""
+    seeds: list[str] = []
+    """HTTP URLs of nodes to begin with. The only thing here that the genesis hash doesn't pin."""
     state_tree_bits: int = 16
     """Depth of the tree under the state root, for whoever checks proofs."""
 

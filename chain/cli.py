@@ -47,14 +47,21 @@ def init_command(
         int | None, typer.Option(help="Least distance of a witness, H3 cells of resolution 11.")
     ] = None,
     faucet_hxt: Annotated[int, typer.Option(help="Whole HXT that the faucet gives at once; 0 = none.")] = 100,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="HTTP URL at which others find a node of this network, for network.json; repeat it."
+        ),
+    ] = None,
 ) -> None:
-    """Make a new test network: keys, genesis.json, network.json."""
+    """Make a new test network: keys, genesis.json, and network.json, all that others need to join."""
     from msgspec.structs import replace
 
     from chain.ledger.amounts import HXT_UNITS
     from chain.ledger.parameters import InvalidParameters, Parameters
     from chain.node.data_dir import DataDir, DataDirError
     from chain.node.radio_plan import UnknownRegion, apply_region
+    from chain.wallet.network_file import InvalidNetworkFile, check_seed
 
     changes = {
         "epoch_ms": None if epoch_seconds is None else epoch_seconds * 1000,
@@ -75,8 +82,9 @@ def init_command(
             parameters.coverage, **{k: v for k, v in coverage_changes.items() if v is not None}
         )
         parameters = apply_region(replace(parameters, coverage=coverage), region)
-        chain = DataDir(data_dir).create(name, time.time_ns() // 1_000_000, parameters)
-    except (DataDirError, InvalidParameters, UnknownRegion, OSError) as error:
+        seeds = [check_seed(url) for url in seed or [DEFAULT_URL]]
+        chain = DataDir(data_dir).create(name, time.time_ns() // 1_000_000, parameters, seeds)
+    except (DataDirError, InvalidNetworkFile, InvalidParameters, UnknownRegion, OSError) as error:
         _fail(error)
     print(f"network {chain.chain_id} is in {data_dir}; run it: hexhaul chain run --data-dir {data_dir}")
 
@@ -197,7 +205,7 @@ def faucet_command(
 
 def _get_address(text: str) -> str:
     """An address, or the address of the key in a file."""
-    from chain.keys.keypair import KeyFileError, Keypair
+    from chain.keys import KeyFileError, Keypair
     from chain.keys.public_key import InvalidPublicKey, PublicKey
 
     try:

@@ -43,6 +43,8 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     faucet: str | None
     """Address that holds the faucet's tokens, test network only."""
     parameters: Parameters
+    configuration_key: str | None = None
+    """Address of the key that signs region parameters for gateways; absent: the producer's."""
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     producer: PublicKey
     entropy_anchor: bytes
     faucet: bytes | None
+    configuration_key: PublicKey
+    """Signs region parameters for gateways; pinned by the genesis hash like everything here."""
     genesis_parameters: Parameters
     """What the network began with; those in force are in the state."""
 
@@ -101,6 +105,7 @@ def decode_genesis(raw: bytes) -> Chain:
         genesis.parameters.validate()
         producer = PublicKey.from_address(genesis.producer)
         faucet = None if genesis.faucet is None else PublicKey.from_address(genesis.faucet)
+        configuration = PublicKey.from_address(genesis.configuration_key or genesis.producer)
         anchor = bytes.fromhex(genesis.entropy_anchor)
     except (msgspec.MsgspecError, InvalidParameters, InvalidPublicKey, ValueError) as error:
         raise InvalidGenesis(f"genesis: {error}") from error
@@ -114,7 +119,7 @@ def decode_genesis(raw: bytes) -> Chain:
         raise InvalidGenesis("genesis: entropy_anchor must be 32 bytes in hex")
     if faucet is not None and network != NETWORK_TEST:
         raise InvalidGenesis("genesis: only a test network has a faucet")
-    for key in (producer, faucet):
+    for key in (producer, faucet, configuration):
         if key is not None and key.network != network:
             raise InvalidGenesis(f"genesis: {key.address} is a key of another network")
     return Chain(
@@ -125,6 +130,7 @@ def decode_genesis(raw: bytes) -> Chain:
         producer=producer,
         entropy_anchor=anchor,
         faucet=None if faucet is None else faucet.binary,
+        configuration_key=configuration,
         genesis_parameters=genesis.parameters,
     )
 

@@ -31,6 +31,7 @@ from chain.coverage.reports import (
     parse_witness_report,
 )
 from chain.coverage.tables import OpenRound
+from chain.keys.keypair import Keypair
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 from chain.ledger.parameters import Parameters
 from chain.ledger.tables import Hotspot
@@ -300,8 +301,9 @@ class ReportService(poc_lora_pb2_grpc.poc_loraServicer):
 class RegionService(iot_config_pb2_grpc.gatewayServicer):
     """/helium.iot_config.gateway"""
 
-    def __init__(self, node: CoverageNode) -> None:
+    def __init__(self, node: CoverageNode, configuration: Keypair) -> None:
         self.node = node
+        self.configuration = configuration
 
     async def region_params(
         self,
@@ -326,9 +328,9 @@ class RegionService(iot_config_pb2_grpc.gatewayServicer):
             params=build_region_params(region),
             gain=max(hotspot.gain_ddbi, 0),
             timestamp=self.node.now_ms() // 1000,
-            signer=self.node.public_key.binary,
+            signer=self.configuration.public_key.binary,
         )
-        answer.signature = self.node.sign(compute_signed_bytes(answer))
+        answer.signature = self.configuration.sign(compute_signed_bytes(answer))
         return answer
 
 
@@ -354,8 +356,8 @@ def build_region_params(region: str) -> iot_config_pb2.blockchain_region_params_
     )
 
 
-def add_coverage_services(server: grpc.aio.Server, node: CoverageNode) -> None:
-    """Mounts the three services on a node's gRPC server."""
+def add_coverage_services(server: grpc.aio.Server, node: CoverageNode, configuration: Keypair) -> None:
+    """Mounts the three services on a node's gRPC server; `configuration` signs region parameters."""
     poc_entropy_pb2_grpc.add_poc_entropyServicer_to_server(EntropyService(node), server)  # type: ignore[no-untyped-call]
     poc_lora_pb2_grpc.add_poc_loraServicer_to_server(ReportService(ReportDoor(node)), server)  # type: ignore[no-untyped-call]
-    iot_config_pb2_grpc.add_gatewayServicer_to_server(RegionService(node), server)  # type: ignore[no-untyped-call]
+    iot_config_pb2_grpc.add_gatewayServicer_to_server(RegionService(node, configuration), server)  # type: ignore[no-untyped-call]

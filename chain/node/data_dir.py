@@ -1,8 +1,9 @@
 """The node's data directory: what `hexhaul chain init` writes and `hexhaul chain run` finds.
 
-genesis.json   the network's first state and parameters      network.json   what others need to know to join
-producer.key   signs blocks (mode 600)                       faucet.key     test network's tokens (mode 600)
-entropy.seed   seed of the committed hash chain (mode 600)   chain.db       everything else
+genesis.json        the network's first state and parameters    network.json   all that others need to join
+producer.key        signs blocks (mode 600)                     faucet.key     test network's tokens (600)
+configuration.key   signs region parameters (mode 600)          chain.db       everything else
+entropy.seed        seed of the committed hash chain (mode 600)
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from chain import api
 from chain.blocks.entropy import LinkChain
 from chain.blocks.genesis import Chain, Genesis, InvalidGenesis, decode_genesis, encode_genesis
+from chain.keys import KeyFileError, Keypair
 from chain.keys.address import NETWORK_TEST
-from chain.keys.keypair import KeyFileError, Keypair
 from chain.ledger.parameters import Parameters
 from chain.node.views import view_network
 from chain.store.durable_file import check_folder, make_folder, write_file_durably
@@ -39,11 +42,16 @@ class DataDir:
         self.network = folder / "network.json"
         self.producer_key = folder / "producer.key"
         self.faucet_key = folder / "faucet.key"
+        self.configuration_key = folder / "configuration.key"
         self.entropy_seed = folder / "entropy.seed"
         self.database = folder / "chain.db"
 
-    def create(self, chain_name: str, time_ms: int, parameters: Parameters) -> Chain:
+    def create(
+        self, chain_name: str, time_ms: int, parameters: Parameters, seeds: Sequence[str] = ()
+    ) -> Chain:
         """Make keys, genesis and network.json of a new test network; network.json comes last.
+
+        `seeds` are the HTTP URLs at which others will find nodes.
 
         Called again after a crash it goes on with the keys that are there. Raises DataDirError where a
         network is complete already, InvalidParameters.
@@ -58,6 +66,7 @@ class DataDir:
         make_folder(self.folder)
         producer = Keypair.load_or_create(self.producer_key, NETWORK_TEST)
         faucet = Keypair.load_or_create(self.faucet_key, NETWORK_TEST)
+        configuration = Keypair.load_or_create(self.configuration_key, NETWORK_TEST)
         if not self.entropy_seed.exists():
             write_file_durably(self.entropy_seed, os.urandom(_SEED_BYTES), mode=0o600, overwrite=False)
         if not self.genesis.exists():
@@ -69,10 +78,11 @@ class DataDir:
                 entropy_anchor=self.load_links().get_anchor().hex(),
                 faucet=faucet.public_key.address if parameters.faucet_hxt else None,
                 parameters=parameters,
+                configuration_key=configuration.public_key.address,
             )
             write_file_durably(self.genesis, encode_genesis(genesis))
         chain = self.load_chain()
-        network = msgspec.json.format(msgspec.json.encode(view_network(chain)), indent=2)
+        network = msgspec.json.format(msgspec.json.encode(view_network(chain, seeds)), indent=2)
         write_file_durably(self.network, network + b"\n")
         return chain
 
@@ -97,6 +107,22 @@ class DataDir:
                 f"{chain.producer.address} as producer"
             )
         return key
+
+    def load_configuration_key(self, chain: Chain) -> Keypair | None:
+        """Read the key that signs region parameters; None where this node doesn't have it."""
+        if not self.configuration_key.exists():
+            return None
+        key = _load_key(self.configuration_key)
+        return key if key.public_key == chain.configuration_key else None
+
+    def load_seeds(self) -> list[str]:
+        """The seeds that network.json names; none where there is no such file."""
+        try:
+            return msgspec.json.decode(self.network.read_bytes(), type=api.Network).seeds
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.MsgspecError) as error:
+            raise DataDirError(f"{self.network}: {error}: get the network file again") from error
 
     def load_faucet(self, chain: Chain) -> Keypair | None:
         """Read the faucet's key; None where this network has no faucet or this node not its key."""

@@ -108,7 +108,8 @@ async def get_status(state: AppState) -> api.Status:
 @get("/network")
 async def get_network(state: AppState) -> api.Network:
     """Which network this is."""
-    return view_network(_node(state).chain)
+    node = _node(state)
+    return view_network(node.chain, node.seeds)
 
 
 @get("/parameters")

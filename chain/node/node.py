@@ -72,6 +72,10 @@ class Node:
         self.chain: Chain = engine.chain
         self.key = key
         """The node's key: signs arrival times of reports, and the blocks that this node makes."""
+        self.configuration_key: Keypair = key
+        """Signs region parameters for gateways; the node's own where it doesn't have the network's."""
+        self.seeds: list[str] = []
+        """HTTP URLs that the network file names."""
         self.mempool = Mempool(store.readable, self._get_next_context())
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="chain-writer")
         self._to_disk: asyncio.Queue[tuple[Pending, bool]] = asyncio.Queue(_MAX_COMMIT_BATCH)

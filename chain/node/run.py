@@ -46,6 +46,8 @@ async def run_node(data_dir: Path, http: str, grpc: str, lines: EventLines) -> N
     store = ChainStore(folder.database)
     engine = SingleProducer(chain, store, key, links)
     node = Node(engine, store, key)
+    node.configuration_key = folder.load_configuration_key(chain) or key
+    node.seeds = folder.load_seeds()
     node.on_block(lambda applied: say_block(lines, applied))
     faucet_key = folder.load_faucet(chain)
     app = create_app(node, None if faucet_key is None else Faucet(node, faucet_key))

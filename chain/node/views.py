@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import h3.api.basic_int as h3
 
@@ -16,8 +17,8 @@ from chain.ledger.state import State
 from chain.ledger.tables import CHANNEL_CLAIMS, Channel, Hotspot, Round, Router, Supply
 
 
-def view_network(chain: Chain) -> api.Network:
-    """GET /v1/network."""
+def view_network(chain: Chain, seeds: Sequence[str] = ()) -> api.Network:
+    """GET /v1/network, and network.json."""
     return api.Network(
         chain_id=chain.chain_id,
         network="test" if chain.network == NETWORK_TEST else "main",
@@ -25,6 +26,8 @@ def view_network(chain: Chain) -> api.Network:
         genesis_time_ms=chain.genesis_time_ms,
         producer=chain.producer.address,
         entropy_anchor=chain.entropy_anchor.hex(),
+        configuration_key=chain.configuration_key.address,
+        seeds=list(seeds),
         state_tree_bits=chain.genesis_parameters.state_tree_bits,
         has_faucet=chain.faucet is not None and chain.genesis_parameters.faucet_hxt > 0,
     )

@@ -83,7 +83,7 @@ def node() -> RememberingNode:
 @pytest.fixture
 async def channel(node: RememberingNode) -> AsyncIterator[grpc.aio.Channel]:
     server = grpc.aio.server()
-    add_coverage_services(server, node)
+    add_coverage_services(server, node, node.key)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -125,7 +125,7 @@ async def test_entropy_is_the_rounds_and_signed(node: RememberingNode, channel: 
 
 async def test_no_entropy_before_the_first_round() -> None:
     server = grpc.aio.server()
-    add_coverage_services(server, RememberingNode(Town()))
+    add_coverage_services(server, RememberingNode(Town()), Keypair(bytes(32)))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
