@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from chain.ledger.escrow import ESCROW, Escrow
 from chain.ledger.state import State, Table
 from chain.ledger.tables import (
     ACCOUNTS,
@@ -53,11 +54,16 @@ def _get_channel_value(channel: Channel) -> Value:
     return Value(locked_data_credits=left)
 
 
+def _get_escrow_value(escrow: Escrow) -> Value:
+    return Value(locked_hxt=escrow.hxt)
+
+
 #: Every table whose rows are worth something, with what a row holds. A new kind of row with value in it is
 #: added here.
 VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
     (ACCOUNTS, _get_account_value),
     (CHANNELS, _get_channel_value),
+    (ESCROW, _get_escrow_value),
 )
 
 
