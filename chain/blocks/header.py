@@ -33,7 +33,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     previous_hash: Hash
     time_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     producer: Annotated[bytes, Meta(max_length=33)]
-    protocol_version: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    protocol_version: Annotated[int, Meta(ge=1, le=2**31)]
     """Version of the rules that the block was made by."""
     transactions_root: Hash
     """Merkle root over the block's transactions."""

@@ -19,7 +19,17 @@ from typing import Any
 import msgspec
 
 from chain.ledger.parameters import PPM, Parameters
-from chain.transactions.types import TransactionBody
+from chain.transactions.types import (
+    AuditorSet,
+    ExclusionSet,
+    FaultEvidence,
+    GovernanceChange,
+    ParameterChange,
+    PriceReport,
+    ProducerRotate,
+    RuleUpgrade,
+    TransactionBody,
+)
 
 
 class TransactionClass(StrEnum):
@@ -46,7 +56,16 @@ class Room(msgspec.Struct):
 
 
 #: Bodies of the class governance; all others are ordinary.
-_GOVERNANCE: tuple[type[Any], ...] = ()
+_GOVERNANCE: tuple[type[Any], ...] = (
+    PriceReport,
+    ParameterChange,
+    RuleUpgrade,
+    GovernanceChange,
+    ProducerRotate,
+    ExclusionSet,
+    AuditorSet,
+    FaultEvidence,
+)
 
 
 def get_class(body: TransactionBody) -> TransactionClass:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chain.blocks.application import InvalidBlock
-from chain.blocks.engine import SingleProducer
 from chain.blocks.bundle import EMPTY_BUNDLE, EMPTY_BUNDLE_ROOT, Bundle, check_bundle, compute_bundle_root
+from chain.blocks.engine import SingleProducer
 from chain.blocks.entropy import LinkChain, compute_entropy, get_entropy_source
 from chain.blocks.genesis import InvalidGenesis, decode_genesis
 from chain.blocks.header import (
@@ -129,7 +129,7 @@ def test_a_damaged_state_is_found_at_start_up(home: Home, change: str) -> None:
     key = ACCOUNTS.prefix + (B if change == "added" else A)
     row = msgspec.msgpack.encode(Account(hxt=10**8, nonce=1))
     home.store._write_changes([(key, None if change == "gone" else row)])
-    with pytest.raises(StoreError, match="damaged.*snapshot"):
+    with pytest.raises(StoreError, match=r"damaged.*snapshot"):
         home.reopen()
 
 
@@ -261,7 +261,7 @@ FORGERIES: dict[str, tuple[Callable[[Made], Made], str]] = {
         "producer",
     ),
     "no producer": (lambda m: resign(m, producer=b""), "producer"),
-    "older rules": (lambda m: resign(m, protocol_version=0), "protocol version"),
+    "no rules": (lambda m: resign(m, protocol_version=0), "not a block|protocol version"),
     "rules of the future": (lambda m: resign(m, protocol_version=1_000), "protocol version"),
     "signed by another": (lambda m: (replace(m[0], header=sign_header(m[0].header, ALICE)), m[1]), "signed"),
     "not signed": (lambda m: with_header(m, signature=b""), "signed"),
