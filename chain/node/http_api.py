@@ -31,6 +31,7 @@ from chain.ledger.parameters import Parameters
 from chain.ledger.tables import CHANNELS, DATA_CREDITS, HOTSPOTS, HXT, ROUTERS, get_account
 from chain.node.faucet import Faucet, FaucetRefused
 from chain.node.node import Node, NodeFailed, get_time_ms
+from chain.node.proof_routes import get_proof_routes
 from chain.node.views import (
     view_block,
     view_channel,
@@ -358,6 +359,7 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
             get_events,
             get_supply_view,
             ask_faucet,
+            *get_proof_routes(),
         ],
     )
     return Litestar(
