@@ -58,7 +58,7 @@ def pack(name: str, value: Any) -> bytes:
         return bytes([value]) if value < 128 else bytes([mark]) + value.to_bytes(size, "big")
     if name != "chain_id":
         return bytes([0xC4, len(value) // 2]) + bytes.fromhex(value)
-    raw = value.encode()
+    raw = str(value).encode()
     return (bytes([0xA0 + len(raw)]) if len(raw) < 32 else bytes([0xD9, len(raw)])) + raw
 
 
