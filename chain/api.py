@@ -85,6 +85,48 @@ class SubmitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """base64 of the signed transaction."""
 
 
+class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction does to one account."""
+
+    address: str
+    hxt_before: int
+    hxt_after: int
+    data_credits_before: int
+    data_credits_after: int
+
+
+class TransactionCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /v1/transactions/check, body as for submitting: what would come of it now. Nothing is kept.
+
+    Signatures may be empty: then everything but they is checked, and who still has to sign is listed.
+    """
+
+    id: str
+    is_valid: bool
+    """Whether it would enter the next block once the missing signatures are there."""
+    code: str | None = None
+    reason: str | None = None
+    missing_signatures: list[str] = []
+    """Addresses, in the order in which their signatures stand."""
+    fee: int = 0
+    """Data credits that it offers."""
+    required_fee: int = 0
+    fee_hxt: int = 0
+    """Base units of HXT that would burn for the fee; 0 where data credits pay it."""
+    hxt_price: int = 0
+    """USD per HXT x 10^8."""
+    accounts: list[AccountChange] = []
+    events: list[dict[str, Any]] = []
+
+
+class OnboardingOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /v1/onboarding: who pays for newcomers' hotspots on this test network."""
+
+    payer: str
+    next_nonce: int
+    hotspots_per_owner: int
+
+
 class FaucetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
 

@@ -73,7 +73,6 @@ class ChainClient:
         if port is not None and port > 65535:
             raise BadNodeUrl(f"chain node {base_url!r}: port {port} is above 65535")
         self._network: api.Network | None = None
-        self._parameters: Parameters | None = None
         self._sending: dict[bytes, asyncio.Lock] = {}
 
     async def __aenter__(self) -> ChainClient:
@@ -102,10 +101,8 @@ class ChainClient:
         return self._network
 
     async def parameters(self) -> Parameters:
-        """The network's parameters. Asked once: in this release they never change."""
-        if self._parameters is None:
-            self._parameters = await self._get("/parameters", Parameters)
-        return self._parameters
+        """The parameters in force; a block may change them."""
+        return await self._get("/parameters", Parameters)
 
     async def account(self, address: str) -> api.Account:
         """Balances and the next nonce; an account that nobody has paid yet is empty."""
@@ -194,6 +191,34 @@ class ChainClient:
         request = api.SubmitRequest(transaction=base64.b64encode(signed_transaction).decode("ascii"))
         try:
             return (await self._post("/transactions", request, api.Submitted)).id
+        except RequestRefused as error:
+            raise TransactionRefused(error.code, error.message) from error
+
+    async def check(self, transaction: bytes) -> api.TransactionCheck:
+        """Have the node try a transaction on the state that the next block will have; nothing is kept.
+
+        Signatures that are missing may be empty. Raises TransactionRefused where the bytes are none.
+        """
+        request = api.SubmitRequest(transaction=base64.b64encode(transaction).decode("ascii"))
+        try:
+            return await self._post("/transactions/check", request, api.TransactionCheck)
+        except RequestRefused as error:
+            raise TransactionRefused(error.code, error.message) from error
+
+    async def onboarding(self) -> api.OnboardingOffer:
+        """Who pays for newcomers' hotspots, on a test network. Raises NotFound where nobody does."""
+        return await self._get("/onboarding", api.OnboardingOffer)
+
+    async def onboard(self, transaction: bytes) -> str:
+        """Ask the onboarding payer to co-sign and submit a transaction that all others have signed.
+
+        Returns its id. Raises TransactionRefused, ChainUnavailable when asked too often.
+        """
+        request = api.SubmitRequest(transaction=base64.b64encode(transaction).decode("ascii"))
+        try:
+            return (await self._post("/onboarding", request, api.Submitted)).id
+        except NotFound:
+            raise
         except RequestRefused as error:
             raise TransactionRefused(error.code, error.message) from error
 

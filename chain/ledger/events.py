@@ -77,5 +77,10 @@ def render_event(stored: StoredEvent) -> dict[str, Any]:
         "index": stored.index,
         "time_ms": stored.time_ms,
         "event": stored.kind,
-        **{name: _render_field(name, value) for name, value in stored.fields.items()},
+        **render_event_fields(stored.event),
     }
+
+
+def render_event_fields(event: Event) -> dict[str, Any]:
+    """Return the JSON form of an event's fields."""
+    return {name: _render_field(name, value) for name, value in event.fields.items()}

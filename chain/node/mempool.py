@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from chain.api import TransactionCheck
 from chain.blocks.engine import CheckedTransaction
 from chain.blocks.reports import ReceivedReport
 from chain.ledger.context import BlockContext
 from chain.ledger.process_transaction import process_transaction
 from chain.ledger.state import KeyValueStore, State
 from chain.ledger.tables import get_account
+from chain.node.rehearsal import rehearse
 from chain.transactions.reasons import InvalidTransaction, Reason
 
 MAX_TRANSACTIONS = 10_000
@@ -66,6 +68,13 @@ class Mempool:
             )
         process_transaction(self._state, transaction.signed.body, self._context)
         self._add(transaction)
+
+    def rehearse(self, raw: bytes) -> TransactionCheck:
+        """What would come of a transaction on top of everything that waits. Nothing is kept.
+
+        Raises InvalidTransaction where the bytes are no transaction.
+        """
+        return rehearse(self._state, raw, self._context)
 
     def restore(
         self, transactions: Iterable[CheckedTransaction], reports: Iterable[tuple[bytes, ReceivedReport]]

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import msgspec
 
+from chain.api import TransactionCheck
 from chain.blocks.application import get_open_round
 from chain.blocks.engine import AppliedBlock, CheckedTransaction, SingleProducer
 from chain.blocks.genesis import Chain
@@ -140,6 +141,10 @@ class Node:
                 await self._make_durable(Pending(checked.id, checked.raw), is_report=False)
             await self._wait_durable(checked.id)
         return checked.id
+
+    def rehearse_transaction(self, raw: bytes) -> TransactionCheck:
+        """What would come of a transaction now. Raises InvalidTransaction where the bytes are none."""
+        return self.mempool.rehearse(raw)
 
     async def accept_report(self, kind: ReportKind, report_bytes: bytes) -> str:
         """Keep a report with the time of its arrival; returns its id (hex) once it is on disk.

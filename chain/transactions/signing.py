@@ -100,6 +100,15 @@ def sign_transaction(chain_id: str, body: TransactionBody, keypairs: Iterable[Ke
 
 def verify_signatures(chain_id: str, signed: SignedTransaction) -> None:
     """Check all signatures. Raises InvalidTransaction (signature count, key, signature)."""
+    _verify(chain_id, signed, may_be_missing=False)
+
+
+def verify_given_signatures(chain_id: str, signed: SignedTransaction) -> None:
+    """Check the signatures that are there; empty ones are still to be made. Raises as `verify_signatures`."""
+    _verify(chain_id, signed, may_be_missing=True)
+
+
+def _verify(chain_id: str, signed: SignedTransaction, may_be_missing: bool) -> None:
     signers = get_signers(signed.body)
     if len(signed.signatures) != len(signers):
         raise InvalidTransaction(
@@ -112,6 +121,8 @@ def verify_signatures(chain_id: str, signed: SignedTransaction) -> None:
             key = PublicKey.from_binary(signer)
         except InvalidPublicKey as error:
             raise InvalidTransaction(Reason.INVALID_KEY, str(error)) from error
+        if may_be_missing and not signature:
+            continue
         if not key.verify(message, signature):
             raise InvalidTransaction(
                 Reason.BAD_SIGNATURE,
