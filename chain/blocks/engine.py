@@ -60,6 +60,13 @@ from chain.transactions.types import SignedTransaction
 
 log = logging.getLogger(__name__)
 
+#: Versions of the rules that this release can make and check blocks by.
+KNOWN_PROTOCOL_VERSIONS = frozenset({1})
+
+
+class UnknownRules(Exception):
+    """The network follows rules that this release doesn't have; the message says what to do."""
+
 
 class CheckedTransaction(msgspec.Struct, frozen=True):
     """A transaction whose encoding and signatures are good."""
@@ -198,7 +205,7 @@ class SingleProducer:
                 previous_hash=self._head.hash,
                 time_ms=time_ms,
                 producer=self._key.public_key.binary,
-                protocol_version=get_protocol_version(State(self._store.committed)),
+                protocol_version=get_protocol_version(state),
                 transactions_root=compute_transactions_root(taken),
                 bundle_root=compute_bundle_root(bundle.reports),
                 events_digest=compute_events_digest(encoded_events),
@@ -225,6 +232,11 @@ class SingleProducer:
         header = block.header
         self._check_header(block, bundle)
         state, context, boundaries = self._begin(header.time_ms)
+        version = get_protocol_version(state)
+        if header.protocol_version != version:
+            raise InvalidBlock(
+                f"block {header.height} has protocol version {header.protocol_version}, in force is {version}"
+            )
         events: list[Event] = []
         outcomes: list[Outcome] = []
         for position, checked in enumerate(self._check_transactions(block, context)):
@@ -298,6 +310,12 @@ class SingleProducer:
         if time_ms <= self._head.time_ms:
             raise InvalidBlock(f"block time {time_ms} isn't after the last block's {self._head.time_ms}")
         state = State(self._store.committed)
+        version = get_protocol_version(state)
+        if version not in KNOWN_PROTOCOL_VERSIONS:
+            raise UnknownRules(
+                f"from block {self._head.height + 1} on the network follows version {version} of the rules, "
+                f"this release knows {max(KNOWN_PROTOCOL_VERSIONS)}: install a newer one and start again"
+            )
         round = get_open_round(state)
         context = self.chain.get_context(state, self._head.height + 1, time_ms, round)
         return state, context, compute_boundaries(self.chain, round, time_ms)
@@ -379,13 +397,11 @@ class SingleProducer:
 
     def _check_header(self, block: Block, bundle: Bundle) -> None:
         header = block.header
-        version = get_protocol_version(State(self._store.committed))
         checks = {
             "chain id": header.chain_id == self.chain.chain_id,
             "height": header.height == self._head.height + 1,
             "previous hash": header.previous_hash == self._head.hash,
             "producer": header.producer == self.chain.producer.binary,
-            "protocol version": header.protocol_version == version,
             "transactions root": header.transactions_root == compute_transactions_root(block.transactions),
             "bundle root": header.bundle_root == compute_bundle_root(bundle.reports),
         }
