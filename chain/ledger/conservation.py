@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from chain.ledger.bonds import BONDS, Bond
 from chain.ledger.escrow import ESCROW, Escrow
 from chain.ledger.state import State, Table
 from chain.ledger.tables import (
@@ -58,11 +59,16 @@ def _get_escrow_value(escrow: Escrow) -> Value:
     return Value(locked_hxt=escrow.hxt)
 
 
+def _get_bond_value(bond: Bond) -> Value:
+    return Value(locked_hxt=bond.hxt)
+
+
 #: Every table whose rows are worth something, with what a row holds. A new kind of row with value in it is
 #: added here.
 VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
     (ACCOUNTS, _get_account_value),
     (CHANNELS, _get_channel_value),
+    (BONDS, _get_bond_value),
     (ESCROW, _get_escrow_value),
 )
 
