@@ -86,6 +86,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     audit_period_epochs: int = 30
     """Coverage earns within so many epochs after an audited hotspot or field tester met it; 0 = always."""
 
+    sighting_maximum_distance_m: int = 20_000
+    """A field tester received the hotspot from so far away at most (fewer than 2 % of Helium's honest beacons
+    were witnessed beyond 100 km; on the ground 20 km is a very good day)."""
+    max_hotspot_key_changes: int = 16
+    """How often a hotspot's key can be replaced: evidence about an old key is followed to the newest one."""
     # Test network
     faucet_hxt: int = 0
     """What the faucet gives at once; 0 = this network has no faucet."""

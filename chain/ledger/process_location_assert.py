@@ -14,6 +14,7 @@ from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.state import State
 from chain.ledger.tables import HOTSPOTS
+from chain.ledger.hotspot_checks import check_owner, get_hotspot_in_service
 from chain.transactions.reasons import InvalidTransaction, Reason
 from chain.transactions.types import LocationAssert
 
@@ -22,19 +23,9 @@ LOCATION_RESOLUTION = 12
 
 def process_location_assert(state: State, body: LocationAssert, context: BlockContext) -> list[Event]:
     """Write location, gain and elevation. Raises InvalidTransaction."""
-    hotspot = state.get(HOTSPOTS, body.hotspot)
-    if hotspot is None:
-        raise InvalidTransaction(Reason.UNKNOWN_HOTSPOT, "this hotspot hasn't joined: add it first")
-    if hotspot.owner != body.owner:
-        raise InvalidTransaction(Reason.NOT_OWNER, "only the hotspot's owner asserts its location")
-    if not h3.is_valid_cell(body.location):
-        raise InvalidTransaction(Reason.INVALID_LOCATION, f"{body.location:x} is no H3 cell")
-    resolution = h3.get_resolution(body.location)
-    if resolution != LOCATION_RESOLUTION:
-        raise InvalidTransaction(
-            Reason.WRONG_LOCATION_RESOLUTION,
-            f"H3 cell {body.location:x} has resolution {resolution}: must be {LOCATION_RESOLUTION}",
-        )
+    hotspot = get_hotspot_in_service(state, body.hotspot)
+    check_owner(hotspot, body.owner)
+    check_location(body.location)
     coverage = context.parameters.coverage
     if not coverage.minimum_gain_ddbi <= body.gain_ddbi <= coverage.maximum_gain_ddbi:
         raise InvalidTransaction(
@@ -63,3 +54,17 @@ def process_location_assert(state: State, body: LocationAssert, context: BlockCo
             },
         )
     ]
+
+
+def check_location(location: int) -> None:
+    """A place is an H3 cell of resolution 12. Raises InvalidTransaction (invalid_location,
+    wrong_location_resolution).
+    """
+    if not h3.is_valid_cell(location):
+        raise InvalidTransaction(Reason.INVALID_LOCATION, f"{location:x} is no H3 cell")
+    resolution = h3.get_resolution(location)
+    if resolution != LOCATION_RESOLUTION:
+        raise InvalidTransaction(
+            Reason.WRONG_LOCATION_RESOLUTION,
+            f"H3 cell {location:x} has resolution {resolution}: must be {LOCATION_RESOLUTION}",
+        )

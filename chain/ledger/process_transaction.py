@@ -32,6 +32,8 @@ from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.process_burn import process_burn
 from chain.ledger.process_hotspot_add import process_hotspot_add
+from chain.ledger.process_hotspot_retire import process_hotspot_retire
+from chain.ledger.process_hotspot_transfer import process_hotspot_transfer
 from chain.ledger.process_location_assert import process_location_assert
 from chain.ledger.process_payment import process_payment
 from chain.ledger.process_router import process_router_register, process_router_update
@@ -46,6 +48,8 @@ from chain.transactions.types import (
     ChannelClaim,
     ChannelOpen,
     HotspotAdd,
+    HotspotRetire,
+    HotspotTransfer,
     LocationAssert,
     Payment,
     RouterRegister,
@@ -57,6 +61,8 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     Payment: process_payment,
     Burn: process_burn,
     HotspotAdd: process_hotspot_add,
+    HotspotTransfer: process_hotspot_transfer,
+    HotspotRetire: process_hotspot_retire,
     LocationAssert: process_location_assert,
     RouterRegister: process_router_register,
     RouterUpdate: process_router_update,

@@ -40,6 +40,8 @@ class Hotspot(msgspec.Struct, frozen=True, array_like=True):
     """0 takes part in Proof-of-Coverage, 1 only carries data."""
     status: int = 0
     """0 in service, 1 retired by its owner, 2 ended by a proven fault."""
+    key_changes: int = 0
+    """How often its key was replaced."""
 
 
 class DevAddrRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     HOTSPOT_FAULTED = "hotspot_faulted"
     OWNER_UNCHANGED = "owner_unchanged"
     KEY_IN_USE = "key_in_use"
+    KEY_CHANGES_USED_UP = "key_changes_used_up"
     # Routers
     ROUTER_EXISTS = "router_exists"
     UNKNOWN_ROUTER = "unknown_router"
@@ -100,6 +101,7 @@ class Reason(StrEnum):
     TOO_MANY_EPOCHS = "too_many_epochs"
     NOT_AUDITOR = "not_auditor"
     SIGHTING_TOO_FAR = "sighting_too_far"
+    SIGHTING_IMPOSSIBLE = "sighting_impossible"
     MALFORMED_EVIDENCE = "malformed_evidence"
     NO_FAULT = "no_fault"
     FAULT_KNOWN = "fault_known"
