@@ -73,6 +73,9 @@ def init_command(
         beacon_period_rounds = 1  # a network that runs fast is there to be watched
     coverage_changes = {
         "round_ms": None if round_seconds is None else round_seconds * 1000,
+        # A fast round opens its claims in its last quarter; one data rate keeps its pace lawful.
+        "opening_ms": None if round_seconds is None else min(round_seconds * 250, 10_000),
+        "beacon_spreading_factors": None if round_seconds is None else (8,),
         "beacon_period_rounds": beacon_period_rounds,
         "minimum_distance_cells": allow_min_distance,
     }

@@ -13,9 +13,11 @@ Source: helium/proto ``beacon/src/lib.rs``; proof-of-coverage facts 2.2; radio f
 """
 
 import hashlib
+from functools import lru_cache
 from itertools import islice
 
 from chain.coverage.chacha12 import iterate_chacha12_words
+from hardware.lora.airtime import compute_time_on_air_us
 
 #: Bytes of a beacon, without the LoRaWAN header byte.
 BEACON_DATA_BYTES = 51
@@ -96,3 +98,9 @@ def compute_stock_channel_index(data: bytes, channels: int) -> int:
     if channels < 1:
         raise ValueError("a region has at least one channel")
     return int.from_bytes(data[:2], "little") % channels
+
+
+@lru_cache(maxsize=64)
+def compute_beacon_airtime_ms(spreading_factor: int, bandwidth_hz: int) -> int:
+    """Time on air of a beacon's 52 bytes, whole milliseconds rounded down (SF8 at 125 kHz: 185)."""
+    return compute_time_on_air_us(BEACON_PHY_PAYLOAD_BYTES, spreading_factor, bandwidth_hz) // 1000

@@ -17,20 +17,28 @@ class Reason(IntEnum):
     """The report arrived outside of the round whose entropy counts."""
     BAD_ENTROPY = 4
     """The public entropy named in the report is not this round's."""
+    INVALID_CAPABILITY = 5
+    """The hotspot only carries data, or isn't in service any more."""
     IRREGULAR_INTERVAL = 7
     """Nobody ordered this hotspot to beacon in this round."""
     GATEWAY_NOT_FOUND = 8
     """No such hotspot on the chain."""
+    DENIED = 9
+    """The hotspot is excluded from Proof-of-Coverage; the verdict names until when and by what evidence."""
     INVALID_PACKET = 10
     """The bytes are not those that the entropies give."""
     BAD_RSSI = 11
     """The signal is stronger than free space allows at the asserted distance."""
+    INVALID_REGION = 12
+    """Witness and beaconer stand in different regions."""
     MAX_DISTANCE_EXCEEDED = 13
     INVALID_FREQUENCY = 14
     SELF_WITNESS = 15
     BELOW_MIN_DISTANCE = 19
     DUPLICATE = 20
     """A second report of one hotspot about one beacon, or of a beacon whose bytes another reported first."""
+    DENIED_EDGE = 21
+    """This pair is excluded: what the two say of each other doesn't count."""
     TOO_LATE = 22
     """The witness report arrived too long after the beacon's report or after the first witness's."""
 
@@ -51,6 +59,24 @@ class Reason(IntEnum):
     """The bytes are no report."""
     TOO_MANY_REPORTS = 108
     """This hotspot, or all together, sent more reports in the round than are stored."""
+    CLAIM_MISSING = 109
+    """Nobody claimed this report before it was told, and this network counts only claimed ones."""
+    CLAIM_LATE = 110
+    """The claim came when others were being opened already."""
+    OPENING_EARLY = 111
+    """The report was told while claims were still taken."""
+    OPENING_LATE = 112
+    """The claim was opened after the round."""
+    CLAIM_UNOPENED = 113
+    """The report that was claimed never came."""
+    BELOW_SENSITIVITY = 114
+    """No receiver demodulates so weak a signal at this spreading factor."""
+    RSSI_BELOW_SNR = 115
+    """So high an SNR doesn't go with so weak a signal."""
+    WITNESS_TOO_CLOSE = 116
+    """Valid, but not rewarded: another rewarded witness is nearer than counts as another place."""
+    NOT_DRAWN = 117
+    """Valid, but not rewarded: the draw among more than are rewarded left it out."""
 
     @property
     def label(self) -> str:

@@ -2,7 +2,8 @@
 
 A report is signed by the hotspot's key, or by a session key that the hotspot's key introduced when it
 opened a stream. So that everybody can check a session's report later, the introduction travels with it:
-what a node takes in and a block carries is the pair of both, ``encode_report``.
+what a node takes in and a block carries is the pair of both, ``encode_report``. A report that was claimed
+before (``claims.py``) carries the nonce that opens its claim.
 
 The signed bytes are Helium's: the message in tag order without its signature field.
 """
@@ -19,6 +20,10 @@ from chain.wire import poc_lora_pb2, radio_pb2
 
 SESSION_NONCE_BYTES = 32
 
+#: A claim's nonce: as hard to guess as a key, at least.
+MINIMUM_CLAIM_NONCE_BYTES = 16
+MAXIMUM_CLAIM_NONCE_BYTES = 32
+
 ProtobufMessage = TypeVar("ProtobufMessage", bound=Message)
 
 
@@ -30,9 +35,11 @@ class ReportEnvelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
     """A report with what is needed to check its signature."""
 
     report: bytes
-    """Serialized lora_beacon_report_req_v1 or lora_witness_report_req_v1."""
+    """Serialized lora_beacon_report_req_v1, lora_witness_report_req_v1 or lora_claim_v1."""
     session: bytes = b""
     """Serialized lora_stream_session_init_v1 where a session key signed, else empty."""
+    nonce: bytes = b""
+    """16 to 32 bytes that open the report's claim; empty in a claim, and in a report without one."""
 
 
 class BeaconReport(msgspec.Struct, frozen=True):
@@ -81,10 +88,15 @@ DATA_RATES = _list_data_rates()
 DATA_RATE_NUMBERS = {rate: number for number, rate in DATA_RATES.items()}
 
 
-def encode_report(report: bytes, session: bytes = b"") -> bytes:
-    """The bytes that a node stores and a block carries: the report and, if a session key signed it, the
-    session's introduction."""
-    return msgspec.msgpack.encode(ReportEnvelope(report, session))
+def encode_envelope(envelope: ReportEnvelope) -> bytes:
+    """The bytes that a node stores and a block carries."""
+    return msgspec.msgpack.encode(envelope)
+
+
+def encode_report(report: bytes, session: bytes = b"", nonce: bytes = b"") -> bytes:
+    """The envelope of a report, with its session's introduction where a session key signed it, and the nonce
+    of its claim where it has one."""
+    return encode_envelope(ReportEnvelope(report, session, nonce))
 
 
 def decode_report(report_bytes: bytes) -> ReportEnvelope:
@@ -97,6 +109,11 @@ def decode_report(report_bytes: bytes) -> ReportEnvelope:
         raise MalformedReport(f"not a report envelope: {error}") from None
     if msgspec.msgpack.encode(envelope) != report_bytes:
         raise MalformedReport("the envelope is not in its shortest form")
+    if envelope.nonce and not (MINIMUM_CLAIM_NONCE_BYTES <= len(envelope.nonce) <= MAXIMUM_CLAIM_NONCE_BYTES):
+        raise MalformedReport(
+            f"a claim's nonce has {MINIMUM_CLAIM_NONCE_BYTES} to {MAXIMUM_CLAIM_NONCE_BYTES} bytes, "
+            f"not {len(envelope.nonce)}"
+        )
     return envelope
 
 
@@ -206,11 +223,17 @@ def is_report_signed(envelope: ReportEnvelope, kind: ReportKind) -> bool:
     Without it anybody could speak for a hotspot: earn in its name, or get it refused. Precedent: Helium's
     ingest server. ``MalformedReport`` for bytes that are no report.
     """
-    message: poc_lora_pb2.lora_beacon_report_req_v1 | poc_lora_pb2.lora_witness_report_req_v1
+    message: (
+        poc_lora_pb2.lora_beacon_report_req_v1
+        | poc_lora_pb2.lora_witness_report_req_v1
+        | poc_lora_pb2.lora_claim_v1
+    )
     if kind == "beacon":
         message = parse_beacon_message(envelope.report)
-    else:
+    elif kind == "witness":
         message = parse_witness_message(envelope.report)
+    else:
+        message = parse_message(poc_lora_pb2.lora_claim_v1, envelope.report, "claim")
     signer = message.pub_key
     if envelope.session:
         session = parse_message(

@@ -69,7 +69,13 @@ _REASONS: dict[str, str | Callable[[int, int], str]] = {
     "entropy_expired": _against_time("it arrived outside of its round, by"),
     "bad_entropy": "it was not made from this round's entropy",
     "irregular_interval": "nobody had ordered a beacon of this hotspot in this round",
+    "invalid_capability": "the hotspot takes no part in Proof-of-Coverage: it is for data only, or retired",
     "gateway_not_found": "there is no such hotspot on the chain",
+    "denied": lambda epoch, until: f"the hotspot is excluded until epoch {until:,}, this is {epoch:,}",
+    "denied_edge": lambda epoch, until: (
+        f"what these two say of each other doesn't count until epoch {until:,}; this is epoch {epoch:,}"
+    ),
+    "invalid_region": "witness and beaconer stand in different regions",
     "invalid_packet": "the bytes are not those that the entropies give",
     "bad_rssi": lambda m, at_most: (
         f"the signal of {_dbm(m)} is stronger than free space allows at that distance ({_dbm(at_most)})"
@@ -99,6 +105,19 @@ _REASONS: dict[str, str | Callable[[int, int], str]] = {
     "bad_snr": lambda m, at_least: (
         f"an SNR of {m / 10:.1f} dB is below what this spreading factor can hear ({at_least / 10:.1f} dB)"
     ),
+    "below_sensitivity": lambda m, at_least: (
+        f"a signal of {_dbm(m)} is below what this spreading factor can hear ({_dbm(at_least)})"
+    ),
+    "rssi_below_snr": lambda m, at_least: (
+        f"a signal of {_dbm(m)} doesn't go with so high an SNR ({_dbm(at_least)} at least)"
+    ),
+    "claim_missing": "it had not been claimed before it was told",
+    "claim_late": _against_time("it was claimed when others were being opened already, late by"),
+    "opening_early": _against_time("it was told while claims were still taken, early by"),
+    "opening_late": _against_time("it was told after its round, late by"),
+    "claim_unopened": "the report that had been claimed never came",
+    "witness_too_close": "another rewarded witness stands in the same place",
+    "not_drawn": "more hotspots heard it than are rewarded, and the draw took others",
     "malformed": "the bytes are no report",
     "too_many_reports": lambda m, at_most: f"report number {m:,} of the round, {at_most:,} are stored",
 }

@@ -137,6 +137,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for name in ("block_report_share_ppm", "block_governance_share_ppm"):
             if not 0 < getattr(self, name) < PPM:
                 raise InvalidParameters(f"{name} is {getattr(self, name)}: must be above 0 and below 1000000")
+        problem = self.coverage.find_problem()
+        if problem is not None:
+            raise InvalidParameters(f"coverage: {problem}")
         if not self.block_interval_ms <= self.coverage.round_ms <= self.epoch_ms:
             raise InvalidParameters(
                 f"block_interval_ms {self.block_interval_ms}, round_ms {self.coverage.round_ms} and epoch_ms "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import h3.api.basic_int as h3
 from msgspec.structs import replace
 
+from chain.coverage.tables import number_placed_hotspot
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.state import State
@@ -42,6 +43,7 @@ def process_location_assert(state: State, body: LocationAssert, context: BlockCo
     if placed == hotspot:
         raise InvalidTransaction(Reason.LOCATION_UNCHANGED, "location, gain and elevation are already these")
     state.put(HOTSPOTS, body.hotspot, replace(placed, location_height=context.height))
+    number_placed_hotspot(state, body.hotspot)
     return [
         Event(
             "location_asserted",

@@ -59,6 +59,14 @@ def _describe_witness(f: Fields) -> str | None:
     return f"witness {name_of(f['hotspot'])} of {name_of(f['beaconer'])} rejected: {f['reason']}"
 
 
+def _describe_claim_refusal(f: Fields) -> str:
+    return f"claim of {name_of(f['hotspot'])} rejected: {f['reason']}"
+
+
+def _describe_unopened(f: Fields) -> str:
+    return f"hotspot {name_of(f['hotspot'])} claimed a report and never told it"
+
+
 def _describe_epoch(f: Fields) -> str:
     paid = f["hotspots"]
     return f"epoch {f['epoch']} paid {paid} hotspot{'' if paid == 1 else 's'}, {format_hxt(f['paid'])} in all"
@@ -80,6 +88,8 @@ _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "round_opened": lambda f: f"round {f['round']} opened, {f.get('challenges', 0)} beacons ordered",
     "beacon_verdict": _describe_beacon,
     "witness_verdict": _describe_witness,
+    "claim_verdict": _describe_claim_refusal,
+    "claim_unopened": _describe_unopened,
     "epoch_closed": _describe_epoch,
 }
 

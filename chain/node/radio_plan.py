@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from chain.coverage.region import compute_region_radio
 from chain.ledger.parameters import Parameters
 from hardware.lora.regions import get_region
 
@@ -19,10 +20,9 @@ def apply_region(parameters: Parameters, name: str) -> Parameters:
     """
     try:
         region = get_region(name)
+        radio = compute_region_radio(region.name)
     except ValueError as error:
         raise UnknownRegion(str(error)) from error
-    sub_band = region.get_sub_band(region.home_frequency_hz)
-    limits_ddbm = [region.beacon.max_eirp_ddbm, *([sub_band.max_eirp_ddbm] if sub_band else [])]
     return replace(
         parameters,
         home_frequency_hz=region.home_frequency_hz,
@@ -31,9 +31,8 @@ def apply_region(parameters: Parameters, name: str) -> Parameters:
         coverage=replace(
             parameters.coverage,
             region=region.name,
-            beacon_frequency_hz=region.home_frequency_hz,
-            beacon_spreading_factor=region.beacon_spreading_factor,
-            beacon_bandwidth_hz=region.beacon.bandwidth_hz,
-            max_eirp_ddbm=min(limits_ddbm),
+            beacon_frequency_hz=radio.frequency_hz,
+            beacon_bandwidth_hz=radio.bandwidth_hz,
+            max_eirp_ddbm=radio.max_eirp_ddbm,
         ),
     )

@@ -84,15 +84,55 @@ class lora_stream_session_init_v1(_message.Message):
     signature: bytes
     def __init__(self, pub_key: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., session_key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
+class lora_claim_v1(_message.Message):
+    __slots__ = ("pub_key", "commitment", "timestamp", "signature")
+    PUB_KEY_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    pub_key: bytes
+    commitment: bytes
+    timestamp: int
+    signature: bytes
+    def __init__(self, pub_key: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., timestamp: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class lora_claim_resp_v1(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class lora_opening_v1(_message.Message):
+    __slots__ = ("nonce", "beacon_report", "witness_report", "session")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    BEACON_REPORT_FIELD_NUMBER: _ClassVar[int]
+    WITNESS_REPORT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    beacon_report: lora_beacon_report_req_v1
+    witness_report: lora_witness_report_req_v1
+    session: lora_stream_session_init_v1
+    def __init__(self, nonce: _Optional[bytes] = ..., beacon_report: _Optional[_Union[lora_beacon_report_req_v1, _Mapping]] = ..., witness_report: _Optional[_Union[lora_witness_report_req_v1, _Mapping]] = ..., session: _Optional[_Union[lora_stream_session_init_v1, _Mapping]] = ...) -> None: ...
+
+class lora_opening_resp_v1(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
 class lora_stream_request_v1(_message.Message):
-    __slots__ = ("beacon_report", "witness_report", "session_init")
+    __slots__ = ("beacon_report", "witness_report", "session_init", "claim", "opening")
     BEACON_REPORT_FIELD_NUMBER: _ClassVar[int]
     WITNESS_REPORT_FIELD_NUMBER: _ClassVar[int]
     SESSION_INIT_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    OPENING_FIELD_NUMBER: _ClassVar[int]
     beacon_report: lora_beacon_report_req_v1
     witness_report: lora_witness_report_req_v1
     session_init: lora_stream_session_init_v1
-    def __init__(self, beacon_report: _Optional[_Union[lora_beacon_report_req_v1, _Mapping]] = ..., witness_report: _Optional[_Union[lora_witness_report_req_v1, _Mapping]] = ..., session_init: _Optional[_Union[lora_stream_session_init_v1, _Mapping]] = ...) -> None: ...
+    claim: lora_claim_v1
+    opening: lora_opening_v1
+    def __init__(self, beacon_report: _Optional[_Union[lora_beacon_report_req_v1, _Mapping]] = ..., witness_report: _Optional[_Union[lora_witness_report_req_v1, _Mapping]] = ..., session_init: _Optional[_Union[lora_stream_session_init_v1, _Mapping]] = ..., claim: _Optional[_Union[lora_claim_v1, _Mapping]] = ..., opening: _Optional[_Union[lora_opening_v1, _Mapping]] = ...) -> None: ...
 
 class lora_stream_response_v1(_message.Message):
     __slots__ = ("offer",)

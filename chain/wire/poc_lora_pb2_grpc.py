@@ -44,6 +44,16 @@ class poc_loraStub:
                 request_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_req_v1.SerializeToString,
                 response_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_resp_v1.FromString,
                 _registered_method=True)
+        self.submit_lora_claim = channel.unary_unary(
+                '/helium.poc_lora.poc_lora/submit_lora_claim',
+                request_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_claim_v1.SerializeToString,
+                response_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_claim_resp_v1.FromString,
+                _registered_method=True)
+        self.submit_lora_opening = channel.unary_unary(
+                '/helium.poc_lora.poc_lora/submit_lora_opening',
+                request_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_opening_v1.SerializeToString,
+                response_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_opening_resp_v1.FromString,
+                _registered_method=True)
         self.stream_requests = channel.stream_stream(
                 '/helium.poc_lora.poc_lora/stream_requests',
                 request_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_stream_request_v1.SerializeToString,
@@ -61,6 +71,18 @@ class poc_loraServicer:
         raise NotImplementedError('Method not implemented!')
 
     def submit_lora_witness(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def submit_lora_claim(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def submit_lora_opening(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +106,16 @@ def add_poc_loraServicer_to_server(servicer, server):
                     servicer.submit_lora_witness,
                     request_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_req_v1.FromString,
                     response_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_resp_v1.SerializeToString,
+            ),
+            'submit_lora_claim': grpc.unary_unary_rpc_method_handler(
+                    servicer.submit_lora_claim,
+                    request_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_claim_v1.FromString,
+                    response_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_claim_resp_v1.SerializeToString,
+            ),
+            'submit_lora_opening': grpc.unary_unary_rpc_method_handler(
+                    servicer.submit_lora_opening,
+                    request_deserializer=chain_dot_wire_dot_poc__lora__pb2.lora_opening_v1.FromString,
+                    response_serializer=chain_dot_wire_dot_poc__lora__pb2.lora_opening_resp_v1.SerializeToString,
             ),
             'stream_requests': grpc.stream_stream_rpc_method_handler(
                     servicer.stream_requests,
@@ -145,6 +177,60 @@ class poc_lora:
             '/helium.poc_lora.poc_lora/submit_lora_witness',
             chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_req_v1.SerializeToString,
             chain_dot_wire_dot_poc__lora__pb2.lora_witness_report_resp_v1.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def submit_lora_claim(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/helium.poc_lora.poc_lora/submit_lora_claim',
+            chain_dot_wire_dot_poc__lora__pb2.lora_claim_v1.SerializeToString,
+            chain_dot_wire_dot_poc__lora__pb2.lora_claim_resp_v1.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def submit_lora_opening(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/helium.poc_lora.poc_lora/submit_lora_opening',
+            chain_dot_wire_dot_poc__lora__pb2.lora_opening_v1.SerializeToString,
+            chain_dot_wire_dot_poc__lora__pb2.lora_opening_resp_v1.FromString,
             options,
             channel_credentials,
             insecure,

@@ -16,6 +16,8 @@ class Outcome(NamedTuple):
     """What the report says, in the unit of the rule's limit."""
     limit: int
     """The bound that ``measured`` was held against."""
+    evidence: bytes = b""
+    """Hash of what shows it, where the rule goes by something outside of the report."""
 
 
 class Verdict(NamedTuple):
@@ -24,6 +26,7 @@ class Verdict(NamedTuple):
     reason: Reason
     measured: int = 0
     limit: int = 0
+    evidence: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -58,5 +61,5 @@ def compute_verdict(rules: Sequence[Rule[Evidence]], evidence: Evidence) -> Verd
     for reason, rule in rules:
         outcome = rule(evidence)
         if not outcome.ok:
-            return Verdict(reason, outcome.measured, outcome.limit)
+            return Verdict(reason, outcome.measured, outcome.limit, outcome.evidence)
     return Verdict(Reason.NONE)

@@ -3,36 +3,26 @@
 from chain.coverage.checks.distance import compute_smallest_distance_m
 from chain.coverage.checks.evidence import WitnessEvidence
 from chain.coverage.checks.outcome import Outcome, compute_at_least, compute_at_most
-from chain.coverage.parameters import CoverageParameters
-from hardware.lora.modulation import get_required_snr_ddb
+from hardware.lora.modulation import compute_sensitivity_cdbm, get_required_snr_ddb
 from hardware.lora.propagation import compute_free_space_rssi_cdbm
 
 CDB_PER_DDB = 10
 DDB_PER_DB = 10
 
 
-def compute_plausible_gain_ddbi(gain_ddbi: int, parameters: CoverageParameters) -> int:
-    """The asserted antenna gain within what counts: a bigger claim must not loosen the signal rule in the
-    claimant's favour, and a smaller one must not accuse an honest board with a stub antenna."""
-    return min(max(gain_ddbi, parameters.minimum_gain_ddbi), parameters.maximum_gain_ddbi)
-
-
 def compute_strongest_signal_ddbm(evidence: WitnessEvidence) -> int:
     """The strongest RSSI that free space allows at the witness, dBm x 10, rounded up.
 
-    Power and gain of the beaconer are the ordered ones, together at most the region's EIRP; distance is
-    the smallest that the asserted cells allow.
+    What the beaconer radiates is the order's conducted power and asserted gain together: an order makes the
+    same sum for every gain, so that asserting more wins nothing. The witness's antenna is granted
+    ``witness_gain_ddbi`` whatever it asserts; distance is the smallest that the asserted cells allow.
     """
     parameters, challenge = evidence.parameters, evidence.challenge
-    eirp_ddbm = min(
-        challenge.conducted_power_dbm * DDB_PER_DB
-        + compute_plausible_gain_ddbi(challenge.gain_ddbi, parameters),
-        max(parameters.max_eirp_ddbm, challenge.conducted_power_dbm * DDB_PER_DB),
-    )
+    eirp_ddbm = challenge.conducted_power_dbm * DDB_PER_DB + challenge.gain_ddbi
     strongest_cdbm = compute_free_space_rssi_cdbm(
         eirp_ddbm * CDB_PER_DDB,
         0,
-        compute_plausible_gain_ddbi(evidence.gain_ddbi, parameters) * CDB_PER_DDB,
+        parameters.witness_gain_ddbi * CDB_PER_DDB,
         compute_smallest_distance_m(evidence.location, challenge.location),
         challenge.frequency_hz,
     )
@@ -57,3 +47,28 @@ def is_snr_possible(evidence: WitnessEvidence) -> Outcome:
     Source: SX1276 data sheet, table 13."""
     floor = get_required_snr_ddb(evidence.challenge.spreading_factor)
     return compute_at_least(evidence.report.snr_ddb, floor - evidence.parameters.snr_tolerance_ddb)
+
+
+def is_signal_above_sensitivity(evidence: WitnessEvidence) -> Outcome:
+    """The signal is no weaker than an SX1276 can demodulate at this spreading factor and bandwidth (SF7 at
+    125 kHz: -124.5 dBm, SF12: -137), less ``sensitivity_tolerance_ddb``: invented reports choose weak
+    signals, for those pass the rule on strong ones. Source: thermal noise, 6 dB noise figure, the
+    demodulator's floor; AN1200.22 and HIP-127 have the same within 1 dB."""
+    challenge = evidence.challenge
+    weakest_ddbm = -(
+        -compute_sensitivity_cdbm(challenge.spreading_factor, challenge.bandwidth_hz) // CDB_PER_DDB
+    )
+    return compute_at_least(
+        evidence.report.signal_ddbm, weakest_ddbm - evidence.parameters.sensitivity_tolerance_ddb
+    )
+
+
+def is_signal_with_snr_possible(evidence: WitnessEvidence) -> Outcome:
+    """The signal is no weaker than goes with the SNR, by ``snr_rssi_floor``; that is empty but where a
+    network wants Helium's rule of 2020."""
+    floor, measured = evidence.parameters.snr_rssi_floor, evidence.report.signal_ddbm
+    if not floor:
+        return compute_at_least(measured, measured)
+    snr_db = -(-evidence.report.snr_ddb // DDB_PER_DB)
+    least_dbm = next((rssi_dbm for up_to_db, rssi_dbm in floor if snr_db <= up_to_db), floor[-1][1])
+    return compute_at_least(measured, least_dbm * DDB_PER_DB)

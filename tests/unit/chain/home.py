@@ -36,7 +36,7 @@ def make_parameters(**changes: Any) -> Parameters:
         faucet_hxt=100 * 10**8,
         genesis_allocation_hxt=1_000_000 * 10**8,
     )
-    coverage = replace(parameters.coverage, round_ms=10_000, beacon_period_rounds=1)
+    coverage = replace(parameters.coverage, round_ms=10_000, opening_ms=2_500, beacon_period_rounds=1)
     return replace(parameters, coverage=coverage, **changes)
 
 

@@ -5,16 +5,18 @@ from hashlib import sha256
 import h3.api.basic_int as h3
 from msgspec.structs import replace
 
-from chain.blocks.reports import ReceivedReport, ReportKind
+from chain.blocks.reports import CLAIM, ReceivedReport, ReportKind
 from chain.coverage.beacon import compute_beacon_data
 from chain.coverage.challenges import Challenge
+from chain.coverage.claims import compute_commitment
 from chain.coverage.parameters import CoverageParameters
-from chain.coverage.process import open_round
-from chain.coverage.reports import DATA_RATE_NUMBERS, compute_signed_bytes, encode_report
+from chain.coverage.process import open_round, process_report
+from chain.coverage.reports import DATA_RATE_NUMBERS, ReportEnvelope, compute_signed_bytes, encode_report
 from chain.coverage.slots import compute_slot_end_ms
-from chain.coverage.tables import OpenRound, get_challenges, get_open_round
+from chain.coverage.tables import OpenRound, get_challenges, get_open_round, number_placed_hotspot
 from chain.keys.keypair import Keypair
 from chain.ledger.context import BlockContext
+from chain.ledger.events import Event
 from chain.ledger.parameters import Parameters
 from chain.ledger.state import MemoryStore, State
 from chain.ledger.tables import HOTSPOTS, Hotspot
@@ -25,7 +27,9 @@ ROUND_MS = 30_000
 PARAMETERS = Parameters(
     block_interval_ms=1_000,
     epoch_ms=120_000,
-    coverage=CoverageParameters(round_ms=ROUND_MS, beacon_period_rounds=1),
+    coverage=CoverageParameters(
+        round_ms=ROUND_MS, beacon_period_rounds=1, beacon_spreading_factors=(8,), beacon_power_range_db=0
+    ),
 )
 #: Places around Grenoble, 1 to 6 km from each other.
 PLACES = (
@@ -54,6 +58,7 @@ class Town:
             place = get_place(lat + 0.01 * (at // len(PLACES)), lng)
             row = Hotspot(self.owner.public_key.binary, 1, location=place, gain_ddbi=21, elevation_m=10)
             self.state.put(HOTSPOTS, key.public_key.binary, row)
+            number_placed_hotspot(self.state, key.public_key.binary)
 
     def get_context(self, round: int = 0, epoch: int = 0, late_ms: int = 0) -> BlockContext:
         """The context of the block that opens ``round``."""
@@ -124,6 +129,17 @@ class Town:
             setattr(message, name, value)
         return message
 
+    def take(
+        self, context: BlockContext, message: "Report", key: Keypair, claimed_at_ms: int, told_ms: int = 0
+    ) -> list[Event]:
+        """A claim arrives, and is opened ``told_ms`` after openings began. The events of both."""
+        told_at_ms = self.get_round().openings_from_ms + told_ms
+        return [
+            event
+            for received in claim_and_open(message, key, claimed_at_ms, told_at_ms)
+            for event in process_report(self.state, context, received)
+        ]
+
     def get_arrival_ms(self, beaconer: Keypair, after_ms: int = 100) -> int:
         return compute_slot_end_ms(self.get_challenge(beaconer)) + after_ms
 
@@ -131,8 +147,8 @@ class Town:
 Report = poc_lora_pb2.lora_beacon_report_req_v1 | poc_lora_pb2.lora_witness_report_req_v1
 
 
-def sign(message: Report, key: Keypair) -> bytes:
-    """The serialized report with its signature."""
+def sign(message: Report | poc_lora_pb2.lora_claim_v1, key: Keypair) -> bytes:
+    """The serialized message with its signature."""
     message.signature = key.sign(compute_signed_bytes(message))
     return message.SerializeToString(deterministic=True)
 
@@ -141,6 +157,30 @@ def receive(message: Report, key: Keypair, received_at_ms: int, session: bytes =
     """A signed report as a block carries it."""
     kind: ReportKind = "beacon" if isinstance(message, poc_lora_pb2.lora_beacon_report_req_v1) else "witness"
     return ReceivedReport(kind, encode_report(sign(message, key), session), received_at_ms, b"")
+
+
+def build_claim(
+    hotspot: bytes, commitment: bytes, key: Keypair, received_at_ms: int, session: bytes = b""
+) -> ReceivedReport:
+    """A signed claim as a block carries it."""
+    message = poc_lora_pb2.lora_claim_v1(pub_key=hotspot, commitment=commitment, timestamp=1)
+    return ReceivedReport(CLAIM, encode_report(sign(message, key), session), received_at_ms, b"")
+
+
+def claim_and_open(
+    message: Report,
+    key: Keypair,
+    claimed_at_ms: int,
+    told_at_ms: int,
+    session: bytes = b"",
+    nonce: bytes = b"n" * 32,
+) -> tuple[ReceivedReport, ReceivedReport]:
+    """The claim of a report, and the report that opens it."""
+    report = sign(message, key)
+    commitment = compute_commitment(nonce, ReportEnvelope(report, session))
+    kind = receive(message, key, 0).kind
+    opening = ReceivedReport(kind, encode_report(report, session, nonce), told_at_ms, b"")
+    return build_claim(message.pub_key, commitment, key, claimed_at_ms, session), opening
 
 
 def change_coverage(**changes: object) -> Parameters:

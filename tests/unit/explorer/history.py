@@ -19,7 +19,7 @@ from chain.ledger.state import State
 from chain.ledger.tables import HOTSPOTS
 from chain.transactions import HotspotAdd, LocationAssert
 from tests.unit.chain.home import FAUCET, PRODUCER, Home, make_genesis, make_parameters
-from tests.unit.coverage.town import Town, receive
+from tests.unit.coverage.town import Town, claim_and_open
 
 ROUND_MS = 60_000
 EPOCH_MS = 2 * ROUND_MS
@@ -95,7 +95,9 @@ class History(Town):
                 snr_ddb = min(95, (signal_ddbm + 1_170) // 2)
                 message = self.build_witness(witness, beaconer, signal=signal_ddbm, snr=snr_ddb)
                 reports.append((message, witness, arrival_ms + 150))
-        received = [receive(message, key, at_ms) for message, key, at_ms in reports]
+        told_at_ms = self.get_round().openings_from_ms + 1_000
+        claimed = [claim_and_open(message, key, at_ms, told_at_ms) for message, key, at_ms in reports]
+        received = [claim for claim, _ in claimed] + [opening for _, opening in claimed]
         assert all(report.received_at_ms < round_end_ms for report in received)
         return [
             sign_arrival(
