@@ -69,6 +69,7 @@ class Registration:
         if cost:
             await self._ensure_data_credits(cost + SPARE_DATA_CREDITS // 2, cost + SPARE_DATA_CREDITS)
         if known is None:
+            await self._ensure_hxt(parameters.hotspot_bond_hxt)
             body = HotspotAdd(payer=owner.binary, nonce=1, fee=0, owner=owner.binary, hotspot=hotspot.binary)
             await self.send(body)
             self._say("hotspot_added", f"hotspot {hotspot.name} joined", hotspot=hotspot.address)
@@ -103,10 +104,15 @@ class Registration:
             return
         parameters = await self._chain.parameters()
         hxt = compute_hxt_for_data_credits(wanted - account.data_credits, parameters.hxt_price)
-        if account.hxt < hxt:
-            await self._ask_faucet(hxt - account.hxt)
+        await self._ensure_hxt(hxt)
         await self.send(Burn(payer=owner.binary, nonce=1, fee=0, payee=owner.binary, hxt=hxt))
         self._say("burnt", f"owner burnt {hxt / HXT_UNITS:.4f} HXT for {wanted} data credits")
+
+    async def _ensure_hxt(self, wanted: int) -> None:
+        """Have the owner's account hold so many base units: for the bond, or to burn."""
+        account = await self._chain.account(self._owner.public_key.address)
+        if account.hxt < wanted:
+            await self._ask_faucet(wanted - account.hxt)
 
     async def _ask_faucet(self, missing_hxt: int) -> None:
         owner = self._owner.public_key
