@@ -420,6 +420,7 @@ def up(
 def mount() -> None:
     """Mounts each folder's commands."""
     from chain.cli import app as chain_app
+    from chain.wallet.cli import app as wallet_app
     from hardware.virtual.cli import app as virtual_app
     from hotspot_host.cli import app as hotspot_app
     from hotspot_host.cli import replay_app
@@ -430,6 +431,7 @@ def mount() -> None:
     app.add_typer(device_app, name="device", help="Sensors: add, list, show.")
     app.add_typer(router_app, name="router", help="The LoRaWAN network server.")
     app.add_typer(chain_app, name="chain", help="The chain: node, accounts, rewards.")
+    app.add_typer(wallet_app, name="wallet", help="Keys and money of an owner.")
     app.add_typer(replay_app, name="replay", help="Feed recorded gateway traffic into a hotspot.")
     app.add_typer(virtual_app, name="virtual", hidden=True)
 
