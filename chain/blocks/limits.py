@@ -21,6 +21,7 @@ import msgspec
 from chain.ledger.parameters import PPM, Parameters
 from chain.transactions.types import (
     AuditorSet,
+    ChannelDispute,
     ExclusionSet,
     FaultEvidence,
     GovernanceChange,
@@ -65,6 +66,7 @@ _GOVERNANCE: tuple[type[Any], ...] = (
     ExclusionSet,
     AuditorSet,
     FaultEvidence,
+    ChannelDispute,
 )
 
 

@@ -65,6 +65,16 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Most payees of one payment (Helium: max_payments)."""
     max_router_ranges: int = 8
     """Most DevAddr ranges, and most EUI filters, of one router."""
+    max_router_channels: int = 25
+    """Most channels of one router that aren't settled (Helium: max_open_sc 25 at last)."""
+    max_router_owner_changes: int = 16
+    """How often a router's owner key can be replaced: what it left open is followed to the newest one."""
+    channel_claim_window_ms: int = 172_800_000
+    """From a channel's close until it is settled: hotspots claim once an epoch, this is two of them (Helium: 30
+    blocks of grace, half an hour)."""
+    channel_max_epochs: int = 30
+    """A channel that its router doesn't close begins to close after so many epochs (Helium: a week of
+    blocks)."""
 
     # Something to lose
     hotspot_bond_hxt: int = 10 * 10**8
@@ -126,6 +136,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "block_interval_ms",
             "epoch_ms",
             "max_block_transactions",
+            "max_router_channels",
+            "channel_claim_window_ms",
+            "channel_max_epochs",
             "max_block_governance_transactions",
             "max_block_reports",
         ):

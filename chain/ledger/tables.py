@@ -69,6 +69,12 @@ class Router(msgspec.Struct, frozen=True, array_like=True):
     dev_addr_ranges: tuple[DevAddrRange, ...]
     eui_filters: tuple[EuiFilter, ...]
     updated_height: int
+    status: int = 0
+    """0 in service, 1 retired by its owner, 2 ended by a proven fault."""
+    open_channels: int = 0
+    """Channels that aren't settled yet."""
+    owner_changes: int = 0
+    """How often its owner's key was replaced."""
 
 
 class Channel(msgspec.Struct, frozen=True, array_like=True):
@@ -77,27 +83,41 @@ class Channel(msgspec.Struct, frozen=True, array_like=True):
     """
 
     router: bytes
+    """Owner's key as it was at opening; `get_successor` leads to the one it is now."""
     voucher_key: bytes
     """The key whose vouchers count, fixed at opening: a later rotation can't disown what was promised."""
     data_credits: int
     """Locked at opening."""
     claimed_data_credits: int
+    """Paid to hotspots so far."""
     opened_height: int
     burnt_hxt: int = 0
     """Base units that burnt for the credits still locked (`Account.burnt_hxt`)."""
     allotted: int = 0
     """Sum of all allotments, in data credits."""
     closing_at_ms: int = 0
-    """Block time at which a closing channel ends; 0 while it is open."""
+    """Block time at which a closing channel is settled; 0 while it is open."""
     opened_epoch: int = 0
+    reserved: int = 0
+    """The part of `allotted` that its hotspots haven't claimed yet; nobody else is paid from it."""
+    expires_at_ms: int = 0
+    """Block time at which it begins to close by itself."""
+    disputed_height: int = 0
+    """Block that took the proof that its router signed two vouchers of one sequence; 0 = none."""
 
 
 class ChannelClaim(msgspec.Struct, frozen=True, array_like=True):
-    """What one hotspot has claimed of one channel: key = channel id (32) || hotspot (33)."""
+    """What one hotspot has of one channel: key = channel id (32) || hotspot (33), the key that the vouchers
+    name.
+    """
 
     sequence: int
+    """Of the newest voucher that was claimed; 0 = none yet."""
     total_data_credits: int
+    """Paid so far."""
     total_packets: int
+    allotted: int = 0
+    """Data credits of the channel that are set aside for this hotspot, over the channel's life."""
 
 
 class CarriedData(msgspec.Struct, frozen=True, array_like=True):

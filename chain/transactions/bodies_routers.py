@@ -50,6 +50,15 @@ class RouterTransfer(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
     new_owner: Key
 
 
+class RouterRetire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=28):
+    """A router leaves; its bond comes free after unbonding. Signed by payer and owner."""
+
+    payer: Key
+    nonce: Nonce
+    fee: Amount
+    owner: Key
+
+
 class ChannelOpen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7):
     """A router locks data credits to pay hotspots with. The transaction's id is the channel's id.
 
@@ -82,8 +91,9 @@ class HotspotCredits(msgspec.Struct, frozen=True, array_like=True, forbid_unknow
 
 
 class ChannelAllot(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=14):
-    """A router sets aside parts of a channel for hotspots: totals, they only rise. Signed by payer and router
-    or the channel's voucher key (`signer`)."""
+    """A router sets aside parts of a channel for hotspots: totals over its life that only rise; `packets`
+    says nothing here. Signed by payer and by the router or the channel's voucher key (`signer`).
+    """
 
     payer: Key
     nonce: Nonce

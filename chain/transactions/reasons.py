@@ -58,6 +58,8 @@ class Reason(StrEnum):
     TOO_MANY_FILTERS = "too_many_filters"
     NO_ROUTE = "no_route"
     ROUTER_FAULTED = "router_faulted"
+    TOO_MANY_CHANNELS = "too_many_channels"
+    CHANNELS_OPEN = "channels_open"
     # Data channels
     UNKNOWN_CHANNEL = "unknown_channel"
     CHANNEL_EXISTS = "channel_exists"

@@ -33,6 +33,7 @@ from chain.transactions.bodies_routers import (
     ChannelClose,
     ChannelOpen,
     RouterRegister,
+    RouterRetire,
     RouterTransfer,
     RouterUpdate,
 )
@@ -51,6 +52,7 @@ _COSIGNERS: dict[type[Any], tuple[str, ...]] = {
     RouterRegister: ("owner",),
     RouterUpdate: ("owner",),
     RouterTransfer: ("owner", "new_owner"),
+    RouterRetire: ("owner",),
     ChannelOpen: ("router",),
     ChannelClaim: ("hotspot",),
     ChannelAllot: ("signer",),

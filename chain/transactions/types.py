@@ -47,6 +47,7 @@ from chain.transactions.bodies_routers import (
     ChannelOpen,
     HotspotCredits,
     RouterRegister,
+    RouterRetire,
     RouterTransfer,
     RouterUpdate,
 )
@@ -64,6 +65,7 @@ TransactionBody = (
     | RouterRegister
     | RouterUpdate
     | RouterTransfer
+    | RouterRetire
     | ChannelOpen
     | ChannelClaim
     | ChannelAllot
@@ -125,6 +127,7 @@ __all__ = [
     "PriceReport",
     "ProducerRotate",
     "RouterRegister",
+    "RouterRetire",
     "RouterTransfer",
     "RouterUpdate",
     "RuleUpgrade",
