@@ -2,7 +2,8 @@
 
 Nothing proves an assertion; Proof-of-Coverage judges what the hotspot hears and is heard by from there, and
 the fee makes moving about on the map cost something. Precedent: assert_location_v2 (.erl:258-445):
-resolution 12 or finer, gain 1.0 to 15.0 dBi; here exactly 12, so that a place has one cell.
+resolution 12 or finer, gain 1.0 to 15.0 dBi; here exactly 12, so that a place has one cell. A hotspot that
+only carries data may say where it is as well; it isn't numbered for the draw of challenges.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from msgspec.structs import replace
 from chain.coverage.tables import number_placed_hotspot
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
+from chain.ledger.hotspot_checks import check_owner, get_hotspot_in_service
 from chain.ledger.state import State
 from chain.ledger.tables import HOTSPOTS
-from chain.ledger.hotspot_checks import check_owner, get_hotspot_in_service
+from chain.transactions.bodies_hotspots import FULL
 from chain.transactions.reasons import InvalidTransaction, Reason
 from chain.transactions.types import LocationAssert
 
@@ -43,7 +45,8 @@ def process_location_assert(state: State, body: LocationAssert, context: BlockCo
     if placed == hotspot:
         raise InvalidTransaction(Reason.LOCATION_UNCHANGED, "location, gain and elevation are already these")
     state.put(HOTSPOTS, body.hotspot, replace(placed, location_height=context.height))
-    number_placed_hotspot(state, body.hotspot)
+    if hotspot.capability == FULL:
+        number_placed_hotspot(state, body.hotspot)
     return [
         Event(
             "location_asserted",

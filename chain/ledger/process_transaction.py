@@ -34,6 +34,7 @@ from chain.ledger.process_burn import process_burn
 from chain.ledger.process_hotspot_add import process_hotspot_add
 from chain.ledger.process_hotspot_retire import process_hotspot_retire
 from chain.ledger.process_hotspot_transfer import process_hotspot_transfer
+from chain.ledger.process_hotspot_rekey import process_hotspot_rekey
 from chain.ledger.process_location_assert import process_location_assert
 from chain.ledger.process_payment import process_payment
 from chain.ledger.process_router import process_router_register, process_router_update
@@ -49,6 +50,7 @@ from chain.transactions.types import (
     ChannelOpen,
     HotspotAdd,
     HotspotRetire,
+    FieldSighting,
     HotspotTransfer,
     LocationAssert,
     Payment,
@@ -65,7 +67,9 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     HotspotRetire: process_hotspot_retire,
     LocationAssert: process_location_assert,
     RouterRegister: process_router_register,
+    HotspotRekey: process_hotspot_rekey,
     RouterUpdate: process_router_update,
+    FieldSighting: process_field_sighting,
     ChannelClaim: process_channel_claim,
 }
 
