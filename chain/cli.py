@@ -207,13 +207,12 @@ def faucet_command(
 
 
 def _get_address(text: str) -> str:
-    """An address, or the address of the key in a file."""
-    from chain.keys import KeyFileError, Keypair
-    from chain.keys.public_key import InvalidPublicKey, PublicKey
+    """An address, or the address of the key in a file, which may be encrypted."""
+    from chain.keys import InvalidPublicKey, KeyFileError, PublicKey, read_public_key
 
     try:
         if Path(text).is_file():
-            return Keypair.load(text).public_key.address
+            return read_public_key(text)[0].address
         return PublicKey.from_address(text).address
     except (InvalidPublicKey, KeyFileError) as error:
         _fail(error)

@@ -27,6 +27,9 @@ class CannotGoOn(Exception):
     """A command can't do what was asked; the message says what to do."""
 
 
+#: Into a file or a pipe, tables are as wide as their longest address needs.
+_WIDTH_OF_FILES = 160
+
 _SAID_BY_THE_CHAIN = (RequestRefused, InvalidTransaction)
 _KNOWN = (
     CannotGoOn,
@@ -86,7 +89,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     console = Console()
-    console.print(table, width=max(console.width, 110))
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_OF_FILES)
+    console.print(table)
 
 
 def _get_code(error: BaseException) -> str:

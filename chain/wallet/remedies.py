@@ -8,8 +8,8 @@ from __future__ import annotations
 from chain.transactions.reasons import Reason
 
 _REMEDIES: dict[str, str] = {
-    Reason.FEE_NOT_COVERED: "get data credits: `hexhaul wallet burn AMOUNT --commit`, or have somebody "
-    "pay you first",
+    Reason.FEE_NOT_COVERED: "have HXT paid to the account first; on a test network: "
+    "`hexhaul chain faucet ADDRESS`",
     Reason.INSUFFICIENT_HXT: "pay less, or get HXT first; on a test network: `hexhaul chain faucet ADDRESS`",
     Reason.INSUFFICIENT_DATA_CREDITS: "get data credits: `hexhaul wallet burn AMOUNT --commit`",
     Reason.FEE_TOO_LOW: "the fee has risen since: make the transaction anew",

@@ -210,7 +210,8 @@ def describe_transaction(body: TransactionBody) -> list[str]:
             lines = [f"{key(body.payer)} proves a fault: {type(body.evidence).__name__}."]
     return [
         *lines,
-        f"Fee: {body.fee} data credits, paid by {key(body.payer)} (its transaction {body.nonce}).",
+        f"Fee: {body.fee} data credits, paid by {key(body.payer)}, whose transaction number {body.nonce} "
+        "this is.",
     ]
 
 
