@@ -240,6 +240,8 @@ class PocRound(msgspec.Struct, frozen=True, kw_only=True):
     timestamp_s: int
     """Time that belongs to the entropy: the seconds of opens_at_ms."""
     opens_at_ms: int
+    openings_from_ms: int
+    """Claims of what was heard are taken before, the reports that open them from then on."""
     closes_at_ms: int
     challenges: list[Challenge]
 

@@ -211,7 +211,10 @@ async def get_poc_round(state: AppState) -> api.PocRound:
     """The open round: entropy and challenges."""
     node = _node(state)
     ledger = node.get_state()
-    return view_round(node.chain, get_open_round(ledger), get_challenges(ledger))
+    opened = node.get_open_round()
+    if opened is None:
+        raise NotThere("no round is open yet: ask again")
+    return view_round(opened, get_challenges(ledger))
 
 
 @get("/poc/verdicts")

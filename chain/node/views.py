@@ -11,6 +11,7 @@ from chain import api
 from chain.blocks.genesis import Chain
 from chain.blocks.header import Block, compute_block_hash
 from chain.coverage.challenges import Challenge
+from chain.coverage.tables import OpenRound
 from chain.keys.address import NETWORK_TEST, encode_address
 from chain.keys.public_key import PublicKey
 from chain.ledger.state import State
@@ -87,14 +88,15 @@ def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Chann
     )
 
 
-def view_round(chain: Chain, round: Round, challenges: tuple[Challenge, ...]) -> api.PocRound:
+def view_round(opened: OpenRound, challenges: tuple[Challenge, ...]) -> api.PocRound:
     """The open round; `challenges` by time."""
     return api.PocRound(
-        round=round.round,
-        entropy=round.entropy.hex(),
-        timestamp_s=round.opened_at_ms // 1000,
-        opens_at_ms=round.opened_at_ms,
-        closes_at_ms=chain.compute_round_end_ms(round.round),
+        round=opened.round,
+        entropy=opened.entropy.hex(),
+        timestamp_s=opened.timestamp_s,
+        opens_at_ms=opened.opened_at_ms,
+        openings_from_ms=opened.openings_from_ms,
+        closes_at_ms=opened.closes_at_ms,
         challenges=[
             api.Challenge(
                 hotspot=encode_address(challenge.hotspot),
