@@ -31,10 +31,11 @@ from chain.ledger.balances import (
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.process_burn import process_burn
+from chain.ledger.process_field_sighting import process_field_sighting
 from chain.ledger.process_hotspot_add import process_hotspot_add
+from chain.ledger.process_hotspot_rekey import process_hotspot_rekey
 from chain.ledger.process_hotspot_retire import process_hotspot_retire
 from chain.ledger.process_hotspot_transfer import process_hotspot_transfer
-from chain.ledger.process_hotspot_rekey import process_hotspot_rekey
 from chain.ledger.process_location_assert import process_location_assert
 from chain.ledger.process_payment import process_payment
 from chain.ledger.process_router import process_router_register, process_router_update
@@ -48,9 +49,12 @@ from chain.transactions.types import (
     Burn,
     ChannelClaim,
     ChannelOpen,
-    HotspotAdd,
-    HotspotRetire,
+    ExclusionSet,
     FieldSighting,
+    GovernanceChange,
+    HotspotAdd,
+    HotspotRekey,
+    HotspotRetire,
     HotspotTransfer,
     LocationAssert,
     Payment,
@@ -64,12 +68,12 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     Burn: process_burn,
     HotspotAdd: process_hotspot_add,
     HotspotTransfer: process_hotspot_transfer,
+    HotspotRekey: process_hotspot_rekey,
     HotspotRetire: process_hotspot_retire,
+    FieldSighting: process_field_sighting,
     LocationAssert: process_location_assert,
     RouterRegister: process_router_register,
-    HotspotRekey: process_hotspot_rekey,
     RouterUpdate: process_router_update,
-    FieldSighting: process_field_sighting,
     ChannelClaim: process_channel_claim,
 }
 
