@@ -8,7 +8,7 @@ rounds.
 The producer can't choose a link: it was fixed at genesis. Beaconers can't choose the outcome: the link is
 unknown to them when they commit to their secrets by beaconing. What a single producer can still do: predict
 the next entropy once a round's beacons are in, and leave reports out. With the last link of a chain it
-commits to the next chain.
+commits to the next chain. A new producer's chain comes with its key (`chain/governance/producer.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from chain.ledger.state import State
-from chain.ledger.tables import ENTROPY_SOURCE, ONLY, EntropySource
+from chain.ledger.tables import CHAIN_LINKS, ENTROPY_SOURCE, ONLY, EntropySource
 
 LINK_BYTES = 32
-#: Links of one chain: at one round a minute 45 days; two megabytes in memory, a tenth of a second to compute.
-CHAIN_LINKS = 65_536
 
 
 class BadReveal(ValueError):

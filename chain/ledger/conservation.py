@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from chain.ledger.bonds import BONDS, Bond
 from chain.ledger.escrow import ESCROW, Escrow
+from chain.ledger.stakes import STAKES, Stake
 from chain.ledger.state import State, Table
 from chain.ledger.tables import (
     ACCOUNTS,
@@ -63,6 +64,10 @@ def _get_bond_value(bond: Bond) -> Value:
     return Value(locked_hxt=bond.hxt)
 
 
+def _get_stake_value(stake: Stake) -> Value:
+    return Value(locked_hxt=stake.hxt)
+
+
 #: Every table whose rows are worth something, with what a row holds. A new kind of row with value in it is
 #: added here.
 VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
@@ -70,6 +75,7 @@ VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
     (CHANNELS, _get_channel_value),
     (BONDS, _get_bond_value),
     (ESCROW, _get_escrow_value),
+    (STAKES, _get_stake_value),
 )
 
 

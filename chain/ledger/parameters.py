@@ -49,6 +49,16 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     # Fees and price
     hxt_price: int = 100_000_000
     """USD per HXT x 10^8 until enough price reporters have spoken."""
+    price_minimum_age_ms: int = 3_600_000
+    """A reported price counts from this age on (Helium: price_oracle_price_delay, 1 h)."""
+    price_maximum_age_ms: int = 90_000_000
+    """A reported price counts up to this age (Helium: one day more than the delay)."""
+    price_interval_ms: int = 600_000
+    """The price is computed anew at most so often (Helium: every 10 blocks of a minute)."""
+    price_report_interval_ms: int = 900_000
+    """A reporter speaks at most so often (Helium: no limit but the block's)."""
+    price_max_change_ppm: int = 50_000
+    """In one computation the price moves by at most so much of itself: 5 % in ten minutes."""
     fee_data_credits_per_unit: int = 1
     """Data credits per started 24 bytes of a transaction: what a packet's bytes cost (Helium: 5000)."""
     hotspot_add_fee_data_credits: int = 50_000
@@ -101,6 +111,15 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     were witnessed beyond 100 km; on the ground 20 km is a very good day)."""
     max_hotspot_key_changes: int = 16
     """How often a hotspot's key can be replaced: evidence about an old key is followed to the newest one."""
+    # Decisions
+    activation_delay_blocks: int = 8_640
+    """A decision takes effect so many blocks later at the earliest: a day where blocks come as fast as they
+    can (Compound's governor: 2 days)."""
+    activation_maximum_blocks: int = 3_153_600
+    """And so many at the latest: a year."""
+    max_scheduled_decisions: int = 64
+    """So many decisions wait at once."""
+
     # Test network
     faucet_hxt: int = 0
     """What the faucet gives at once; 0 = this network has no faucet."""
@@ -141,6 +160,10 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "channel_max_epochs",
             "max_block_governance_transactions",
             "max_block_reports",
+            "price_interval_ms",
+            "price_report_interval_ms",
+            "activation_delay_blocks",
+            "max_scheduled_decisions",
         ):
             if getattr(self, name) < 1:
                 raise InvalidParameters(f"{name} is {getattr(self, name)}: must be at least 1")
@@ -167,6 +190,20 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidParameters(
                 f"reporter_share_ppm {self.reporter_share_ppm} must be less than {PPM}, or a culprit gets "
                 "all back by reporting itself"
+            )
+        if self.price_maximum_age_ms <= self.price_minimum_age_ms:
+            raise InvalidParameters(
+                f"price_maximum_age_ms {self.price_maximum_age_ms} must exceed price_minimum_age_ms "
+                f"{self.price_minimum_age_ms}, or no reported price ever counts"
+            )
+        if not 0 < self.price_max_change_ppm <= PPM:
+            raise InvalidParameters(
+                f"price_max_change_ppm is {self.price_max_change_ppm}: must be 1 to {PPM}"
+            )
+        if self.activation_maximum_blocks < self.activation_delay_blocks:
+            raise InvalidParameters(
+                f"activation_maximum_blocks {self.activation_maximum_blocks} must not be less than "
+                f"activation_delay_blocks {self.activation_delay_blocks}, or nothing can be decided"
             )
         if not 1 <= self.state_tree_bits <= 24:
             raise InvalidParameters(f"state_tree_bits is {self.state_tree_bits}: must be 1 to 24")

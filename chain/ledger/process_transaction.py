@@ -19,6 +19,14 @@ from msgspec.structs import replace
 
 from chain.data.process_channel_claim import process_channel_claim
 from chain.data.process_channel_open import process_channel_open
+from chain.governance.process_auditor_set import process_auditor_set
+from chain.governance.process_exclusion_set import process_exclusion_set
+from chain.governance.process_governance_change import process_governance_change
+from chain.governance.process_parameter_change import process_parameter_change
+from chain.governance.process_price_report import process_price_report
+from chain.governance.process_producer_rotate import process_producer_rotate
+from chain.governance.process_rule_upgrade import process_rule_upgrade
+from chain.governance.process_validator_stake import process_validator_stake, process_validator_unstake
 from chain.ledger.accepted_key import check_key
 from chain.ledger.amounts import compute_hxt_for_data_credits
 from chain.ledger.balances import (
@@ -46,6 +54,7 @@ from chain.transactions.fees import compute_required_fee
 from chain.transactions.reasons import InvalidTransaction, Reason
 from chain.transactions.signing import get_signers
 from chain.transactions.types import (
+    AuditorSet,
     Burn,
     ChannelClaim,
     ChannelOpen,
@@ -57,10 +66,16 @@ from chain.transactions.types import (
     HotspotRetire,
     HotspotTransfer,
     LocationAssert,
+    ParameterChange,
     Payment,
+    PriceReport,
+    ProducerRotate,
     RouterRegister,
     RouterUpdate,
+    RuleUpgrade,
     TransactionBody,
+    ValidatorStake,
+    ValidatorUnstake,
 )
 
 _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] = {
@@ -75,6 +90,15 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     RouterRegister: process_router_register,
     RouterUpdate: process_router_update,
     ChannelClaim: process_channel_claim,
+    PriceReport: process_price_report,
+    ParameterChange: process_parameter_change,
+    RuleUpgrade: process_rule_upgrade,
+    GovernanceChange: process_governance_change,
+    ExclusionSet: process_exclusion_set,
+    AuditorSet: process_auditor_set,
+    ProducerRotate: process_producer_rotate,
+    ValidatorStake: process_validator_stake,
+    ValidatorUnstake: process_validator_unstake,
 }
 
 

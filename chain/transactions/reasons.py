@@ -90,12 +90,16 @@ class Reason(StrEnum):
     VERSION_NOT_NEWER = "version_not_newer"
     BAD_THRESHOLD = "bad_threshold"
     DUPLICATE_KEY = "duplicate_key"
+    EPOCH_PAST = "epoch_past"
+    NOT_EXCLUDED = "not_excluded"
     # Validators and producer
     STAKE_TOO_SMALL = "stake_too_small"
     ALREADY_STAKED = "already_staked"
     NOT_STAKED = "not_staked"
     UNBONDING = "unbonding"
     NOT_PRODUCER = "not_producer"
+    ROTATION_PENDING = "rotation_pending"
+    ANCHOR_UNCHANGED = "anchor_unchanged"
     # Coverage requests, audits, faults
     INVALID_HEX = "invalid_hex"
     WRONG_HEX_RESOLUTION = "wrong_hex_resolution"
