@@ -29,6 +29,8 @@ _BUNDLES_PRUNED_PER_BLOCK = 16
 #: A question about history that the index should answer looks no further back than this.
 _MAX_BLOCKS_SEARCHED = 20_000
 _ROWS_AT_ONCE = 10_000
+_KEYS_AT_ONCE = 250
+_SELECT_MANY = f"SELECT key, value FROM state WHERE key IN ({','.join('?' * _KEYS_AT_ONCE)})"
 
 
 class StoreError(Exception):
@@ -102,6 +104,15 @@ class StateReader:
     def get(self, key: bytes) -> bytes | None:
         row = self._connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        keys = sorted(keys)
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            chunk = keys[start : start + _KEYS_AT_ONCE]
+            chunk += chunk[-1:] * (_KEYS_AT_ONCE - len(chunk))  # one statement, prepared once
+            found.update(self._connection.execute(_SELECT_MANY, chunk))
+        return found
 
     def iterate(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = _get_prefix_end(prefix)
