@@ -120,11 +120,12 @@ class TransactionCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OnboardingOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """GET /v1/onboarding: who pays for newcomers' hotspots on this test network."""
+    """GET /v1/onboarding: who pays for newcomers' hotspots, on a test network."""
 
-    payer: str
-    next_nonce: int
-    hotspots_per_owner: int
+    payer: str | None
+    """None: nobody does."""
+    next_nonce: int = 0
+    hotspots_per_owner: int = 0
 
 
 class FaucetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -206,7 +206,7 @@ class ChainClient:
             raise TransactionRefused(error.code, error.message) from error
 
     async def onboarding(self) -> api.OnboardingOffer:
-        """Who pays for newcomers' hotspots, on a test network. Raises NotFound where nobody does."""
+        """Who pays for newcomers' hotspots, on a test network."""
         return await self._get("/onboarding", api.OnboardingOffer)
 
     async def onboard(self, transaction: bytes) -> str:
@@ -217,8 +217,6 @@ class ChainClient:
         request = api.SubmitRequest(transaction=base64.b64encode(transaction).decode("ascii"))
         try:
             return (await self._post("/onboarding", request, api.Submitted)).id
-        except NotFound:
-            raise
         except RequestRefused as error:
             raise TransactionRefused(error.code, error.message) from error
 

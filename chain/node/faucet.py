@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import PublicKey
 from chain.node.node import Node, get_time_ms
+from chain.node.onboarding import OnboardingPayer
 from chain.transactions.building import build_transaction
 from chain.transactions.types import Payee, Payment
 
@@ -31,6 +32,8 @@ class Faucet:
         self._key = key
         self._paid_at_ms: OrderedDict[bytes, int] = OrderedDict()
         self._recent_ms: deque[int] = deque()
+        self.onboarding = OnboardingPayer(node, key)
+        """Pays for newcomers' hotspots from the same account."""
 
     async def pay(self, payee: PublicKey) -> bytes:
         """Submit the payment; returns its id once it is durable.

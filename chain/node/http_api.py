@@ -32,7 +32,7 @@ from chain.ledger.tables import CHANNELS, DATA_CREDITS, HOTSPOTS, HXT, ROUTERS, 
 from chain.node.faucet import Faucet, FaucetRefused
 from chain.node.node import Node, NodeFailed, get_time_ms
 from chain.node.proof_routes import get_proof_routes
-from chain.node.transaction_routes import check_transaction
+from chain.node.transaction_routes import ONBOARDING_ROUTES, check_transaction
 from chain.node.views import (
     view_block,
     view_channel,
@@ -349,6 +349,7 @@ def create_app(node: Node, faucet: Faucet | None) -> Litestar:
             get_account_view,
             submit_transaction,
             check_transaction,
+            *ONBOARDING_ROUTES,
             get_transaction,
             get_hotspots,
             get_hotspot,

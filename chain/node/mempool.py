@@ -69,6 +69,11 @@ class Mempool:
         process_transaction(self._state, transaction.signed.body, self._context)
         self._add(transaction)
 
+    @property
+    def state(self) -> State:
+        """The committed state with all that waits on top of it: for reading."""
+        return self._state
+
     def rehearse(self, raw: bytes) -> TransactionCheck:
         """What would come of a transaction on top of everything that waits. Nothing is kept.
 

@@ -118,6 +118,7 @@ class Reason(StrEnum):
     MEMPOOL_FULL = "mempool_full"
     ACCOUNT_LIMIT = "account_limit"
     ALREADY_KNOWN = "already_known"
+    NOT_SPONSORED = "not_sponsored"
     INTERNAL_ERROR = "internal_error"
 
 

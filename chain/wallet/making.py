@@ -53,7 +53,7 @@ class Making:
     @property
     def payer(self) -> PublicKey:
         """Who pays: the key of --payer, the onboarding payer, or the owner."""
-        if self.sponsor is not None:
+        if self.sponsor is not None and self.sponsor.payer is not None:
             return PublicKey.from_address(self.sponsor.payer)
         return self.owner if self.payer_file is None else self.use_key(self.payer_file)
 
@@ -69,16 +69,14 @@ class Making:
 
     def use_sponsor(self) -> None:
         """Have the network's onboarding payer pay. Raises CannotGoOn where it has none."""
-        from chain.client import NotFound
-
         if self.payer_file is not None or self.out is not None:
             raise CannotGoOn(
                 "--sponsored goes with neither --payer nor --out: the onboarding payer signs last"
             )
-        try:
-            self.sponsor = self.session.ask(lambda chain: chain.onboarding())
-        except NotFound as error:
-            raise CannotGoOn(f"nobody pays for newcomers here: {error.message}") from error
+        offer = self.session.ask(lambda chain: chain.onboarding())
+        if offer.payer is None:
+            raise CannotGoOn("nobody pays for newcomers on this network: pay yourself, without --sponsored")
+        self.sponsor = offer
 
     def get_hxt_price(self) -> int:
         """USD per HXT x 10^8 today, as the node says."""
