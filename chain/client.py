@@ -150,7 +150,7 @@ class ChainClient:
         return await self._get("/poc/verdicts", list[dict[str, Any]], query)
 
     async def rewards(self, hotspot: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """reward_paid events, newest first."""
+        """reward_earned events, newest first."""
         query: dict[str, str | int] = {"limit": limit}
         if hotspot is not None:
             query["hotspot"] = hotspot

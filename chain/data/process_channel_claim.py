@@ -14,17 +14,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from chain.data.carried_data import add_carried_data
 from chain.data.voucher import is_signed_by
 from chain.ledger.balances import burn_locked_data_credits, compute_part
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.state import State
 from chain.ledger.tables import (
-    CARRIED_DATA,
     CHANNEL_CLAIMS,
     CHANNELS,
     HOTSPOTS,
-    CarriedData,
 )
 from chain.ledger.tables import (
     ChannelClaim as Claimed,
@@ -91,13 +90,7 @@ def process_channel_claim(state: State, body: ChannelClaim, context: BlockContex
         claim_key,
         Claimed(voucher.sequence, claimed.total_data_credits + paid, voucher.total_packets),
     )
-    carried_key = context.epoch.to_bytes(8, "big") + body.hotspot
-    carried = state.get(CARRIED_DATA, carried_key) or CarriedData(0, 0)
-    state.put(
-        CARRIED_DATA,
-        carried_key,
-        CarriedData(carried.data_credits + paid, carried.packets + packets, carried.burnt_hxt + burnt_hxt),
-    )
+    add_carried_data(state, body.hotspot, paid, packets, burnt_hxt, context)
     return [
         Event(
             "channel_claimed",

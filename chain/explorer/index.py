@@ -147,7 +147,7 @@ class ExplorerIndex:
             "location_asserted": self._place_hotspot,
             "beacon_verdict": self._take_beacon,
             "witness_verdict": self._take_witness,
-            "reward_paid": self._take_reward,
+            "reward_earned": self._take_reward,
         }.get(stored.kind)
         if handler:
             handler(stored, stored.fields)

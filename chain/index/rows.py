@@ -162,7 +162,7 @@ class Rows:
         handler = _HANDLERS.get(stored.kind)
         if handler is not None:
             handler(self, stored, stored.fields)
-        if stored.kind in VERDICTS or stored.kind == "reward_paid":
+        if stored.kind in VERDICTS or stored.kind == "reward_earned":
             return
         place = {"height": stored.height, "number": stored.index}
         self.events.append({**place, "time_ms": stored.time_ms, "kind": stored.kind, "body": _render(stored)})
@@ -360,6 +360,6 @@ _HANDLERS: dict[str, Any] = {
     "witness_verdict": Rows._take_witness,
     "round_opened": Rows._open_round,
     "epoch_closed": Rows._close_epoch,
-    "reward_paid": Rows._take_reward,
+    "reward_earned": Rows._take_reward,
     "channel_claimed": Rows._take_claim,
 }

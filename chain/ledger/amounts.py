@@ -1,4 +1,4 @@
-"""Money as integers, and the only two divisions between tokens and data credits, each with its rounding.
+"""Money as integers, and the only divisions between tokens and data credits, each with its rounding.
 
 One HXT is 10^8 base units. One data credit costs 0.00001 USD and carries 24 (started) bytes. A price is US
 dollars per HXT scaled by 10^8. With amounts h (base units) and d (data credits) at price p:
@@ -7,8 +7,8 @@ dollars per HXT scaled by 10^8. With amounts h (base units) and d (data credits)
     d = h * p / 10^11                            h = d * 10^11 / p
 
 Both roundings are against who asks, so that going to and fro never gains a unit: burning gives the floor,
-paying a fee in tokens takes the ceiling. (Helium rounds both up, and in floating point:
-ledger_v1.erl:3014-3042.)
+paying a fee in tokens takes the ceiling, what credits are worth to somebody who is paid by it is the
+floor. (Helium rounds both up, and in floating point: ledger_v1.erl:3014-3042.)
 """
 
 from __future__ import annotations
@@ -38,3 +38,9 @@ def compute_data_credits_for_hxt(hxt: int, price: int) -> int:
 def compute_hxt_for_data_credits(data_credits: int, price: int) -> int:
     """HXT base units that must burn for `data_credits` at `price` (USD per HXT x 10^8), rounded up."""
     return -(-data_credits * _UNITS_TIMES_PRICE_PER_DATA_CREDIT // price)
+
+
+def compute_hxt_worth_of_data_credits(data_credits: int, price: int) -> int:
+    """HXT base units that `data_credits` are worth at `price` (USD per HXT x 10^8), rounded down: the most
+    that spending them may bring."""
+    return data_credits * _UNITS_TIMES_PRICE_PER_DATA_CREDIT // price

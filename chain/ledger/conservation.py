@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from chain.ledger.bonds import BONDS, Bond
+from chain.ledger.bounties import BOUNTIES, Bounty
 from chain.ledger.escrow import ESCROW, Escrow
 from chain.ledger.stakes import STAKES, Stake
 from chain.ledger.state import State, Table
@@ -68,6 +69,10 @@ def _get_stake_value(stake: Stake) -> Value:
     return Value(locked_hxt=stake.hxt)
 
 
+def _get_bounty_value(bounty: Bounty) -> Value:
+    return Value(locked_data_credits=bounty.data_credits)
+
+
 #: Every table whose rows are worth something, with what a row holds. A new kind of row with value in it is
 #: added here.
 VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
@@ -75,6 +80,7 @@ VALUE_TABLES: tuple[tuple[Table[Any], Callable[[Any], Value]], ...] = (
     (CHANNELS, _get_channel_value),
     (BONDS, _get_bond_value),
     (ESCROW, _get_escrow_value),
+    (BOUNTIES, _get_bounty_value),
     (STAKES, _get_stake_value),
 )
 

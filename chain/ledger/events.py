@@ -10,13 +10,23 @@ bytes turn into hex. Kinds so far, with their fields:
     fee_paid           payer data_credits hxt
     hotspot_added      hotspot owner payer
     location_asserted  hotspot owner location gain_ddbi elevation_m
-    router_registered  router voucher_key grpc
+    router_registered  router voucher_key grpc bond_hxt
     router_updated     router voucher_key grpc
-    channel_opened     channel router data_credits
+    router_transferred router new_router
+    router_retired     router bond_hxt free_epoch
+    channel_opened     channel router data_credits expires_at_ms
+    channel_allotted   channel router hotspot data_credits
     channel_claimed    channel router hotspot data_credits packets sequence total_data_credits
+    channel_closing    channel router why closing_at_ms
+    channel_counted    channel router hotspot data_credits packets unpaid_data_credits
+    channel_disputed   channel router hotspot sequence reporter taken_hxt reward_hxt
+    channel_settled    channel router claimed_data_credits returned_data_credits
     round_opened       round entropy opened_at_ms closes_at_ms
     beacon_verdict, witness_verdict      (chain/coverage)
-    epoch_closed, reward_paid            (chain/rewards)
+    reward_earned      hotspot owner epoch reward hxt why: minted into escrow
+    escrow_released    hotspot owner epoch hxt: paid, of what was earned in that epoch
+    escrow_burnt       hotspot epoch hxt: of a hotspot that a fault has ended
+    coverage_requested, coverage_request_burnt, coverage_request_ended, epoch_closed  (chain/rewards)
 """
 
 from __future__ import annotations
@@ -27,6 +37,9 @@ import msgspec
 
 from chain.keys.address import encode_address
 from chain.keys.public_key import PUBLIC_KEY_BYTES
+
+#: Fields that are H3 cells: 64-bit numbers, more than JSON readers keep. They are shown as H3 writes them.
+CELL_FIELDS = frozenset({"location", "hex"})
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):
@@ -61,13 +74,12 @@ def render_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [render_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: render_value(item) for key, item in value.items()}
+        return {key: _render_field(key, item) for key, item in value.items()}
     return value
 
 
 def _render_field(name: str, value: Any) -> Any:
-    # An H3 cell is a 64-bit number, more than JSON readers keep: it is shown as H3 writes it.
-    return f"{value:x}" if name == "location" and isinstance(value, int) else render_value(value)
+    return f"{value:x}" if name in CELL_FIELDS and isinstance(value, int) else render_value(value)
 
 
 def render_event(stored: StoredEvent) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from chain.coverage.parameters import CoverageParameters
+from chain.rewards.hex_density import HIP104_LIMIT_ROWS, HexLimitRow, find_limit_problem
 
 PPM = 1_000_000
 
@@ -105,12 +106,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     Graph: 50 %)."""
     audit_period_epochs: int = 30
     """Coverage earns within so many epochs after an audited hotspot or field tester met it; 0 = always."""
-
     sighting_maximum_distance_m: int = 20_000
     """A field tester received the hotspot from so far away at most (fewer than 2 % of Helium's honest beacons
     were witnessed beyond 100 km; on the ground 20 km is a very good day)."""
     max_hotspot_key_changes: int = 16
     """How often a hotspot's key can be replaced: evidence about an old key is followed to the newest one."""
+
     # Decisions
     activation_delay_blocks: int = 8_640
     """A decision takes effect so many blocks later at the earliest: a day where blocks come as fast as they
@@ -146,6 +147,29 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Witnesses' share of an epoch (Helium: 24 %)."""
     data_share_ppm: int = 500_000
     """Most that data transfer gets of an epoch (Helium: 50 %); never worth more than what was burnt."""
+    demand_share_ppm: int = 300_000
+    """Most of the coverage pool that goes to hexagons where data credits are spent or a bounty asks (Helium:
+    0); never worth more than what was burnt there."""
+    demand_resolution: int = 8
+    """H3 resolution of those hexagons: 0.74 km2, where density pays one full share."""
+    burn_fee_ppm: int = 50_000
+    """What nobody gets back of anything that burns: spending on oneself costs at least that (HIP-10: 0)."""
+    data_return_ppm: int = 800_000
+    """What the carrier gets of what burnt for its data (Helium: 100 %); the rest without the burn fee goes to
+    the coverage of the hexagon."""
+    unaudited_share_ppm: int = 100_000
+    """Most of a coverage pool that is held back for coverage that isn't audited yet."""
+    net_emission_cap_hxt_per_day: int = 1_643_52000000
+    """Most that is minted again of what burnt for fees, base units a day (HIP-20: 34.24 of each 1736.11
+    HNT)."""
+    hex_limits: tuple[HexLimitRow, ...] = HIP104_LIMIT_ROWS
+    """What a hexagon may hold: (resolution, neighbours, target, maximum) each (HIP-104)."""
+    coverage_request_fee_data_credits: int = 5_000
+    """Fee of a coverage request, 0.05 USD: each is looked at in each epoch."""
+    coverage_request_minimum_data_credits: int = 1_000
+    """Least bounty for each epoch, 0.01 USD."""
+    coverage_request_max_epochs: int = 365
+    """Longest coverage request."""
 
     def validate(self) -> None:
         """Raise InvalidParameters for a value that the rules can't work with."""
@@ -164,6 +188,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             "price_report_interval_ms",
             "activation_delay_blocks",
             "max_scheduled_decisions",
+            "coverage_request_minimum_data_credits",
+            "coverage_request_max_epochs",
         ):
             if getattr(self, name) < 1:
                 raise InvalidParameters(f"{name} is {getattr(self, name)}: must be at least 1")
@@ -209,3 +235,20 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidParameters(f"state_tree_bits is {self.state_tree_bits}: must be 1 to 24")
         if self.beacon_share_ppm + self.witness_share_ppm + self.data_share_ppm > PPM:
             raise InvalidParameters("beacon_share_ppm + witness_share_ppm + data_share_ppm exceed 1000000")
+        if self.demand_share_ppm > PPM:
+            raise InvalidParameters(f"demand_share_ppm is {self.demand_share_ppm}: must be at most {PPM}")
+        if self.burn_fee_ppm + self.data_return_ppm > PPM:
+            raise InvalidParameters(
+                f"burn_fee_ppm {self.burn_fee_ppm} + data_return_ppm {self.data_return_ppm} exceed {PPM}: "
+                "data would pay more than what burnt for it"
+            )
+        if self.unaudited_share_ppm >= PPM:
+            raise InvalidParameters(
+                f"unaudited_share_ppm {self.unaudited_share_ppm} must be less than {PPM}, or coverage that "
+                "nobody has seen takes the whole reward of all others away"
+            )
+        if not 4 <= self.demand_resolution <= 10:
+            raise InvalidParameters(f"demand_resolution is {self.demand_resolution}: must be 4 to 10")
+        problem = find_limit_problem(self.hex_limits)
+        if problem is not None:
+            raise InvalidParameters(f"hex_limits: {problem}")

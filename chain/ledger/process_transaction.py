@@ -38,6 +38,7 @@ from chain.ledger.balances import (
 )
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
+from chain.ledger.net_emission import record_fee_burn
 from chain.ledger.process_burn import process_burn
 from chain.ledger.process_field_sighting import process_field_sighting
 from chain.ledger.process_hotspot_add import process_hotspot_add
@@ -152,13 +153,14 @@ def process_fee(state: State, payer: bytes, fee: int, context: BlockContext) -> 
     """
     account = get_account(state, payer)
     if account.data_credits >= fee:
-        burn_data_credits(state, payer, fee)
+        record_fee_burn(state, burn_data_credits(state, payer, fee))
         return 0
     hxt = compute_hxt_for_data_credits(fee, context.hxt_price)
     try:
         burn_hxt(state, payer, hxt)
         # Minted and burnt at once: these credits never mix with those that the payer holds.
         record_data_credits(state, minted=fee, burnt=fee)
+        record_fee_burn(state, hxt)
     except InsufficientFunds as error:
         raise InvalidTransaction(
             Reason.FEE_NOT_COVERED,

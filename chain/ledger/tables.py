@@ -129,6 +129,9 @@ class CarriedData(msgspec.Struct, frozen=True, array_like=True):
     packets: int
     burnt_hxt: int = 0
     """Base units that burnt for these credits."""
+    value_hxt: int = 0
+    """Base units that data and demand may claim for them: of each spending what burnt for it or what it was
+    worth, whichever is less."""
 
 
 class Supply(msgspec.Struct, frozen=True, array_like=True):

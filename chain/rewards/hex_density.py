@@ -14,7 +14,7 @@ Source: HIP-17, HIP-104; helium/oracles-iot ``hex_density.rs``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import h3.api.basic_int as h3
 import msgspec
@@ -60,6 +60,36 @@ HIP104_LIMITS: Mapping[int, HexLimit] = {
     9: HexLimit(2, 1, 1),
     10: HexLimit(2, 1, 1),
 }
+
+
+#: A limit as a network's parameters have it: resolution, neighbours, target, maximum.
+HexLimitRow = tuple[int, int, int, int]
+
+#: `HIP104_LIMITS` as parameters.
+HIP104_LIMIT_ROWS: tuple[HexLimitRow, ...] = tuple(
+    (resolution, limit.neighbours, limit.target, limit.maximum) for resolution, limit in HIP104_LIMITS.items()
+)
+
+
+def read_limits(rows: Iterable[HexLimitRow]) -> dict[int, HexLimit]:
+    """Limits by resolution, of a network's parameters."""
+    return {row[0]: HexLimit(*row[1:]) for row in rows}
+
+
+def find_limit_problem(rows: Sequence[HexLimitRow]) -> str | None:
+    """What is wrong with limits, or None. A maximum below the target would make the outcome depend on the
+    order of counting."""
+    resolutions = [row[0] for row in rows]
+    if len(set(resolutions)) != len(resolutions):
+        return f"a resolution has two limits: {resolutions}"
+    for resolution, neighbours, target, maximum in rows:
+        if not 0 <= resolution < FINEST_RESOLUTION:
+            return f"resolution {resolution}: must be 0 to {FINEST_RESOLUTION - 1}"
+        if not 0 <= neighbours <= 7:
+            return f"resolution {resolution}: neighbours are {neighbours}, must be 0 to 7"
+        if not 1 <= target <= maximum:
+            return f"resolution {resolution}: must be 1 <= target {target} <= maximum {maximum}"
+    return None
 
 
 class HexCounts(msgspec.Struct, frozen=True):

@@ -1,189 +1,197 @@
-"""The close of an epoch: what its coverage and data earned is minted to the hotspots' owners, and why.
+"""The close of an epoch: what its coverage, data and demand earned goes into escrow, and what is due is
+released.
 
-    share of a beaconer = reward units x its hex scale
-    share of a witness  = sum over beaconers of (reward units x beaconer's hex scale x own hex scale)
-    paid                = pool x share / sum of shares, rounded down
+In this order: escrow that has waited long enough is paid to the owners of now; the epoch's emission is
+divided (``epoch.py``, which is the rule; this is its shell over the state) and minted into escrow, hotspot
+by hotspot; coverage requests burn what was earned of them; those that end give the rest back.
 
-Hexes are counted over the hotspots that were active in the epoch. A witness is scaled by its own hexes as
-well as by the beaconer's: with the beaconer's alone a crowd earns in full from a lonely beaconer far away.
-
-Every payment's event carries all numbers that it was computed from; anybody can do it again.
+``reward_earned`` says what a hotspot earned and why, with all numbers that it was computed from, so that
+anybody can do it again; ``escrow_released`` says what was paid, later, to whoever owned it then.
+``epoch_closed`` has the sums.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+import h3.api.basic_int as h3
 
-from chain.coverage.tables import (
-    ACTIVE,
-    BEACON_TOTALS,
-    WITNESS_TOTALS,
-    get_epoch_key,
-)
+from chain.coverage.tables import ACTIVE, BEACON_TOTALS, WITNESS_TOTALS, get_epoch_key
+from chain.data.carried_data import compute_spent_value
 from chain.keys.public_key import PUBLIC_KEY_BYTES
-from chain.ledger.balances import credit_minted
+from chain.ledger.amounts import MAX_AMOUNT
+from chain.ledger.audits import is_audited
+from chain.ledger.balances import get_supply
+from chain.ledger.bounties import burn_bounty_part, compute_part_of_epoch, end_bounties, iterate_hex_bounties
 from chain.ledger.context import BlockContext
+from chain.ledger.escrow import add_to_escrow, release_escrow
 from chain.ledger.events import Event
+from chain.ledger.net_emission import NetEmission, get_net_emission, put_net_emission
 from chain.ledger.state import State, Table
-from chain.ledger.tables import HOTSPOTS, iterate_carried_data
+from chain.ledger.tables import HOTSPOTS, HXT, Hotspot, iterate_carried_data
+from chain.rewards.demand import Carried, Offer
 from chain.rewards.emission import compute_epoch_emission
-from chain.rewards.hex_density import HIP104_LIMITS, SCALE, compute_hex_counts, compute_scale
-from chain.rewards.pools import PPM, compute_pools, divide_pool
+from chain.rewards.epoch import EpochInputs, RewardPayment, compute_epoch_rewards
 
-Derivation = dict[bytes, dict[str, int]]
-
-
-class EpochCoverage(msgspec.Struct, frozen=True):
-    """What an epoch's coverage comes to before it is turned into tokens."""
-
-    scales: Mapping[bytes, int]
-    """Hex scale x 10^4 of each active hotspot."""
-    beacon_shares: Mapping[bytes, int]
-    """Reward units x 10^8."""
-    beacon_why: Derivation
-    witness_shares: Mapping[bytes, int]
-    """Reward units x 10^8."""
-    witness_why: Derivation
+#: ``Hotspot.status`` of one in service, and ``Hotspot.capability`` of one that takes part in coverage.
+IN_SERVICE, FULL = 0, 0
 
 
-def compute_epoch_coverage(state: State, epoch: int) -> EpochCoverage:
-    """Adds up the shares of an epoch from the totals that its rounds left in the state."""
+def get_epoch_inputs(state: State, context: BlockContext) -> EpochInputs:
+    """Reads what the rewards of ``context.epoch`` depend on, at its close."""
+    parameters, epoch = context.parameters, context.epoch
     prefix = get_epoch_key(epoch)
     start = len(prefix)
-    locations = {key[start:]: active.location for key, active in state.iterate(ACTIVE, prefix)}
-    counts = compute_hex_counts(locations.values(), HIP104_LIMITS)
-    scales = {
-        hotspot: compute_scale(location, counts, HIP104_LIMITS) for hotspot, location in locations.items()
-    }
+    rows: dict[bytes, Hotspot | None] = {}
 
-    beacon_shares: dict[bytes, int] = {}
-    beacon_why: Derivation = {}
-    for key, total in state.iterate(BEACON_TOTALS, prefix):
-        hotspot = key[start:]
-        scale = scales.get(hotspot, 0)
-        beacon_shares[hotspot] = total.units * scale
-        beacon_why[hotspot] = {
-            "units": total.units,
-            "beacons": total.beacons,
-            "witnessed": total.witnessed,
-            "scale": scale,
-        }
+    def get_hotspot_in_service(hotspot: bytes) -> Hotspot | None:
+        if hotspot not in rows:
+            row = state.get(HOTSPOTS, hotspot)
+            rows[hotspot] = row if row is not None and row.status == IN_SERVICE else None
+        return rows[hotspot]
 
-    witness_shares: dict[bytes, int] = defaultdict(int)
-    witness_why: Derivation = defaultdict(lambda: {"units": 0, "witnesses": 0, "beaconers": 0})
-    for key, heard in state.iterate(WITNESS_TOTALS, prefix):
-        hotspot, beaconer = key[start : start + PUBLIC_KEY_BYTES], key[start + PUBLIC_KEY_BYTES :]
-        scale = scales.get(hotspot, 0)
-        witness_shares[hotspot] += heard.units * scales.get(beaconer, 0) * scale // SCALE
-        why = witness_why[hotspot]
-        why["units"] += heard.units
-        why["witnesses"] += heard.witnesses
-        why["beaconers"] += 1
-        why["scale"] = scale
-    return EpochCoverage(scales, beacon_shares, beacon_why, witness_shares, witness_why)
+    active = {}
+    for key, met in state.iterate(ACTIVE, prefix):
+        row = get_hotspot_in_service(key[start:])
+        if row is not None and row.capability == FULL:
+            active[key[start:]] = met.location
+    carried = {}
+    for hotspot, data in iterate_carried_data(state, epoch):
+        row = get_hotspot_in_service(hotspot)
+        if row is not None:
+            location = active.get(hotspot, row.location)
+            carried[hotspot] = Carried(data.data_credits, data.packets, data.value_hxt, location)
+    net = _get_net_emission(state, context)
+    return EpochInputs(
+        epoch=epoch,
+        scheduled_hxt=_get_scheduled_emission(state, context),
+        net_hxt=net.minted_hxt,
+        active=active,
+        beacons={key[start:]: total for key, total in state.iterate(BEACON_TOTALS, prefix)},
+        witnesses={
+            (key[start : start + PUBLIC_KEY_BYTES], key[start + PUBLIC_KEY_BYTES :]): total
+            for key, total in state.iterate(WITNESS_TOTALS, prefix)
+        },
+        audited=frozenset(hotspot for hotspot in active if is_audited(state, hotspot, epoch, parameters)),
+        carried=carried,
+        offers=_get_offers(state, context, active),
+        hxt_price=context.hxt_price,
+        parameters=parameters,
+    )
 
 
 def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
-    """Pays ``context.epoch``: mints to each hotspot's owner, clears the epoch's totals, and says it all in
-    reward_paid events and one epoch_closed.
+    """Closes ``context.epoch``: escrow_released, escrow_burnt, reward_earned, coverage_request_burnt and
+    _ended events, and one epoch_closed. Clears the epoch's totals of coverage.
 
-    What is not paid (rounding, a pool that nobody has a share of) is not minted.
+    What is not earned (rounding, a pool that nobody has a share of, unaudited coverage) is not minted.
     """
-    parameters, epoch = context.parameters, context.epoch
-    emission = compute_epoch_emission(
-        epoch, parameters.epoch_ms, parameters.emission_hxt_per_day, parameters.emission_halving_epochs
+    released = release_escrow(state, context.epoch, context.parameters)
+    inputs = get_epoch_inputs(state, context)
+    net = _get_net_emission(state, context)
+    rewards = compute_epoch_rewards(inputs)
+    earned = [_earn(state, context.epoch, payment) for payment in rewards.payments]
+    put_net_emission(state, net)
+    closed = Event(
+        "epoch_closed",
+        {
+            "epoch": context.epoch,
+            **rewards.figures,
+            "net_emission_waiting": net.carried_hxt,
+            "released": sum(event.fields["hxt"] for event in released if event.kind == "escrow_released"),
+        },
     )
-    coverage = compute_epoch_coverage(state, epoch)
-    carried = dict(iterate_carried_data(state, epoch))
-    data_credits = {hotspot: row.data_credits for hotspot, row in carried.items()}
-    data_why = {
-        hotspot: {"data_credits": row.data_credits, "packets": row.packets}
-        for hotspot, row in carried.items()
-    }
-    pools = compute_pools(
-        emission,
-        sum(data_credits.values()),
-        context.hxt_price,
-        parameters.beacon_share_ppm,
-        parameters.witness_share_ppm,
-        parameters.data_share_ppm,
+    bounties = _burn_offers(state, context.epoch, rewards.burns) + _end_requests(state, context.epoch)
+    _clear_epoch(state, context.epoch)
+    return [*released, *earned, *bounties, closed]
+
+
+def _get_scheduled_emission(state: State, context: BlockContext) -> int:
+    """What the schedule gives this epoch, as long as amounts can count it."""
+    parameters = context.parameters
+    scheduled = compute_epoch_emission(
+        context.epoch,
+        parameters.epoch_ms,
+        parameters.emission_hxt_per_day,
+        parameters.emission_halving_epochs,
     )
-    events: list[Event] = []
-    paid: dict[str, int] = {}
-    for kind, pool_micro, shares, why in (
-        ("beacon", pools.beacon_micro, coverage.beacon_shares, coverage.beacon_why),
-        ("witness", pools.witness_micro, coverage.witness_shares, coverage.witness_why),
-        ("data", pools.data_micro, data_credits, data_why),
-    ):
-        payments = _pay_pool(state, epoch, kind, pool_micro, shares, why)
-        paid[kind] = sum(payment.fields["hxt"] for payment in payments)
-        events += payments
-    total = sum(paid.values())
-    receivers = {payment.fields["hotspot"] for payment in events}
-    events.append(
+    return min(scheduled, MAX_AMOUNT - get_supply(state, HXT).minted)
+
+
+def _get_net_emission(state: State, context: BlockContext) -> NetEmission:
+    """What is minted again: with the scheduled emission no more than amounts can count."""
+    net = get_net_emission(state, context.parameters)
+    room = MAX_AMOUNT - get_supply(state, HXT).minted - _get_scheduled_emission(state, context)
+    minted = min(net.minted_hxt, room)
+    return NetEmission(minted, net.carried_hxt + net.minted_hxt - minted)
+
+
+def _get_offers(state: State, context: BlockContext, active: dict[bytes, int]) -> list[Offer]:
+    """What coverage requests offer where anybody was heard at all: others can't burn."""
+    cells = {h3.cell_to_parent(cell, context.parameters.demand_resolution) for cell in active.values()}
+    offers = []
+    for cell in sorted(cells):
+        for request, bounty in iterate_hex_bounties(state, cell):
+            part = compute_part_of_epoch(bounty, context.epoch)
+            if part.data_credits:
+                value = compute_spent_value(part.data_credits, part.burnt_hxt, context.hxt_price)
+                offers.append(Offer(request, cell, part.data_credits, value))
+    return offers
+
+
+def _earn(state: State, epoch: int, payment: RewardPayment) -> Event:
+    """Mints one payment into the hotspot's escrow."""
+    row = state.get(HOTSPOTS, payment.hotspot)
+    if row is None:
+        raise LookupError(f"a reward for {payment.hotspot.hex()}, which hasn't joined")
+    add_to_escrow(state, epoch, payment.hotspot, payment.hxt)
+    return Event(
+        "reward_earned",
+        {
+            "hotspot": payment.hotspot,
+            "owner": row.owner,
+            "epoch": epoch,
+            "reward": payment.reward,
+            "hxt": payment.hxt,
+            "why": dict(payment.why),
+        },
+    )
+
+
+def _burn_offers(state: State, epoch: int, burns: Sequence[Offer]) -> list[Event]:
+    """Burns what the epoch's coverage earned of coverage requests."""
+    events = []
+    for offer in burns:
+        left = burn_bounty_part(state, offer.hex, offer.request, epoch)
+        fields = {
+            "request": offer.request,
+            "requester": left.requester,
+            "hex": offer.hex,
+            "epoch": epoch,
+            "data_credits": offer.data_credits,
+            "left": left.data_credits,
+        }
+        events.append(Event("coverage_request_burnt", fields))
+    return events
+
+
+def _end_requests(state: State, epoch: int) -> list[Event]:
+    return [
         Event(
-            "epoch_closed",
+            "coverage_request_ended",
             {
+                "request": request,
+                "requester": bounty.requester,
+                "hex": cell,
                 "epoch": epoch,
-                "emission": emission,
-                "paid": total,
-                "unpaid": emission - pools.reserved - total,
-                "reserved": pools.reserved,
-                "beacon_pool": pools.beacon_micro // PPM,
-                "beacon_paid": paid["beacon"],
-                "witness_pool": pools.witness_micro // PPM,
-                "witness_paid": paid["witness"],
-                "data_pool": pools.data_micro // PPM,
-                "data_paid": paid["data"],
-                "data_credits": sum(data_credits.values()),
-                "hxt_price": context.hxt_price,
-                "hotspots": len(receivers),
-                "active": len(coverage.scales),
+                "returned_data_credits": bounty.data_credits,
             },
         )
-    )
-    _clear_epoch(state, epoch)
-    return events
-
-
-def _pay_pool(
-    state: State, epoch: int, kind: str, pool_micro: int, shares: Mapping[bytes, int], why: Derivation
-) -> list[Event]:
-    """Mints one pool by its shares; hotspots whose part is less than one base unit get no event."""
-    total = sum(shares.values())
-    events = []
-    for hotspot, hxt in sorted(divide_pool(pool_micro, shares).items()):
-        row = state.get(HOTSPOTS, hotspot)
-        if hxt == 0 or row is None:
-            continue
-        credit_minted(state, row.owner, hxt)
-        derivation: dict[str, Any] = {
-            **why[hotspot],
-            "share": shares[hotspot],
-            "shares": total,
-            "pool": pool_micro // PPM,
-            "pool_millionths": pool_micro % PPM,
-        }
-        events.append(
-            Event(
-                "reward_paid",
-                {
-                    "hotspot": hotspot,
-                    "owner": row.owner,
-                    "epoch": epoch,
-                    "reward": kind,
-                    "hxt": hxt,
-                    "why": derivation,
-                },
-            )
-        )
-    return events
+        for request, cell, bounty in end_bounties(state, epoch)
+    ]
 
 
 def _clear_epoch(state: State, epoch: int) -> None:
-    """The epoch is paid: its totals have done their duty, its events keep the numbers."""
+    """The epoch is closed: its totals have done their duty, its events keep the numbers."""
     tables: tuple[Table[Any], ...] = (BEACON_TOTALS, WITNESS_TOTALS, ACTIVE)
     for table in tables:
         for key, _ in state.iterate(table, get_epoch_key(epoch)):

@@ -175,10 +175,10 @@ def test_a_state_that_breaks_off_is_not_there(tmp_path: Path) -> None:
 
 def test_rendering_of_an_event(store: ChainStore) -> None:
     fields = {"hotspot": HOTSPOT, "data": b"\x01\x02", "location": 2**60, "why": {"n": 1}, "list": [b"\x03"]}
-    commit(store, 1, Event("reward_paid", fields))
+    commit(store, 1, Event("reward_earned", fields))
     [stored] = store.get_events(1, 1)
     rendered = render_event(stored)
-    assert rendered["event"] == "reward_paid"
+    assert rendered["event"] == "reward_earned"
     assert rendered["hotspot"].startswith("1")
     assert (rendered["data"], rendered["location"]) == ("0102", "1000000000000000")
     assert (rendered["why"], rendered["list"]) == ({"n": 1}, ["03"])

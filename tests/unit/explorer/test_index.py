@@ -59,7 +59,7 @@ def test_sums_are_those_of_the_events(tmp_path: Path, history: History, events: 
     earned, witnessed, rejected, beacons = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for event in events:
         address = get_address(event.fields.get("hotspot"))
-        if event.kind == "reward_paid":
+        if event.kind == "reward_earned":
             earned[address] += event.fields["hxt"]
         elif event.kind == "witness_verdict":
             (witnessed if event.fields["ok"] else rejected)[address] += 1
@@ -103,7 +103,7 @@ def test_a_block_that_fails_leaves_no_trace(tmp_path: Path, events: list[StoredE
     index = fill(tmp_path / "x.db", [event for event in events if event.height < 30])
     before = dump(index)
     later = [event for event in events if event.height >= 30]
-    broken = StoredEvent(height=99, index=0, time_ms=1, event=Event("reward_paid", {"hotspot": b""}))
+    broken = StoredEvent(height=99, index=0, time_ms=1, event=Event("reward_earned", {"hotspot": b""}))
     with pytest.raises(KeyError):
         index.apply([*later, broken], 99)
     assert dump(index) == before

@@ -36,7 +36,7 @@ def test_sums_are_those_of_the_events(
     earned, witnessed, rejected, beacons = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for event in events:
         address = get_address(event.fields.get("hotspot"))
-        if event.kind == "reward_paid":
+        if event.kind == "reward_earned":
             earned[address] += event.fields["hxt"]
         elif event.kind == "witness_verdict":
             (witnessed if event.fields["ok"] else rejected)[address] += 1
@@ -137,7 +137,7 @@ def test_pages_stay_what_they_are_under_new_blocks(
 def test_a_batch_that_fails_leaves_no_trace(database: IndexDatabase, blocks: list[IndexedBlock]) -> None:
     take_in(database, blocks[:30])
     before = dump(database)
-    broken = StoredEvent(height=99, index=0, time_ms=1, event=Event("reward_paid", {"hotspot": b""}))
+    broken = StoredEvent(height=99, index=0, time_ms=1, event=Event("reward_earned", {"hotspot": b""}))
     with pytest.raises(KeyError):
         take_in(database, [*blocks[30:34], replace(blocks[34], events=[broken])])
     # One that the database refuses: the same transaction twice.
@@ -253,7 +253,7 @@ def test_hotspots(database: IndexDatabase, blocks: list[IndexedBlock], history: 
 
 def test_rewards(database: IndexDatabase, blocks: list[IndexedBlock], history: History) -> None:
     take_in(database, blocks)
-    paid = [event for block in blocks for event in block.events if event.kind == "reward_paid"]
+    paid = [event for block in blocks for event in block.events if event.kind == "reward_earned"]
     places = {get_address(key): row.location for key, row in history.state.iterate(HOTSPOTS)}
     total = sum(event.fields["hxt"] for event in paid)
     with database.reading() as connection:

@@ -6,16 +6,23 @@ import pytest
 from msgspec.structs import replace
 
 from chain.coverage.tables import ACTIVE, BEACON_TOTALS, WITNESS_TOTALS, Active, get_epoch_key
+from chain.data.carried_data import add_carried_data
 from chain.ledger.balances import get_supply
 from chain.ledger.conservation import check_conservation
+from chain.ledger.escrow import ESCROW, Escrow
 from chain.ledger.events import Event
-from chain.ledger.tables import CARRIED_DATA, HOTSPOTS, HXT, CarriedData, get_account
+from chain.ledger.tables import HOTSPOTS, HXT, get_account
+from chain.rewards.coverage_shares import compute_scales
 from chain.rewards.emission import compute_epoch_emission
-from chain.rewards.hex_density import SCALE
+from chain.rewards.epoch import REWARDS
+from chain.rewards.hex_density import HIP104_LIMITS, SCALE
 from chain.rewards.pools import PPM
-from chain.rewards.process import compute_epoch_coverage, process_epoch_close
+from chain.rewards.process import get_epoch_inputs, process_epoch_close
 from tests.unit.coverage.test_process import run_honest_round
 from tests.unit.coverage.town import PARAMETERS, Town, get_place
+
+#: All coverage is paid, escrow is released after two epochs.
+OPEN = replace(PARAMETERS, audit_period_epochs=0, escrow_epochs=2)
 
 
 def close(town: Town, epoch: int = 0) -> list[Event]:
@@ -26,7 +33,7 @@ def get_rewards(events: list[Event], kind: str) -> dict[bytes, dict[str, Any]]:
     return {
         event.fields["hotspot"]: event.fields
         for event in events
-        if event.kind == "reward_paid" and event.fields["reward"] == kind
+        if event.kind == "reward_earned" and event.fields["reward"] == kind
     }
 
 
@@ -35,16 +42,28 @@ def get_summary(events: list[Event]) -> dict[str, Any]:
     return events[-1].fields
 
 
+def assert_figures_add_up(summary: dict[str, Any]) -> None:
+    parts = ("paid", "unaudited", "unpaid", "reserved")
+    assert all(summary[part] >= 0 for part in parts)
+    assert sum(summary[part] for part in parts) == summary["emission"]
+    assert summary["emission"] == summary["scheduled_emission"] + summary["net_emission"]
+    assert summary["paid"] == sum(summary[f"{reward}_paid"] for reward in REWARDS)
+
+
 @pytest.fixture
 def town() -> Town:
-    town = Town()
+    town = Town(3, OPEN)
     run_honest_round(town)
     return town
 
 
-def carry(town: Town, hotspot: int, data_credits: int, packets: int, epoch: int = 0) -> None:
-    key = get_epoch_key(epoch) + town.keys[hotspot].public_key.binary
-    town.state.put(CARRIED_DATA, key, CarriedData(data_credits, packets))
+def carry(
+    town: Town, hotspot: int, data_credits: int, packets: int, epoch: int = 0, burnt_hxt: int = 10**18
+) -> None:
+    """A hotspot is paid for data by credits that cost plenty: what they are worth counts."""
+    context = town.get_context(epoch=epoch)
+    key = town.keys[hotspot].public_key.binary
+    add_carried_data(town.state, key, data_credits, packets, burnt_hxt, context)
 
 
 def test_an_honest_epoch_pays_all_three_alike(town: Town) -> None:
@@ -66,66 +85,109 @@ def test_every_payment_can_be_derived_from_its_event(town: Town) -> None:
     carry(town, 0, 700, 650)
     carry(town, 2, 300, 10)
     events = close(town)
-    paid = [event.fields for event in events if event.kind == "reward_paid"]
-    assert {fields["reward"] for fields in paid} == {"beacon", "witness", "data"}
+    paid = [event.fields for event in events if event.kind == "reward_earned"]
+    assert {fields["reward"] for fields in paid} == {"beacon", "witness", "data", "demand"}
     for fields in paid:
         why = fields["why"]
         pool_micro = why["pool"] * PPM + why["pool_millionths"]
-        assert fields["hxt"] == pool_micro * why["share"] // (why["shares"] * PPM)
+        part, whole = why.get("hex_claim", 1), why.get("hex_claims", 1)
+        assert fields["hxt"] == pool_micro * part * why["share"] // (whole * why["shares"] * PPM)
         if fields["reward"] == "beacon":
             assert why["share"] == why["units"] * why["scale"]
             assert (why["units"], why["scale"], why["beacons"]) == (5_000, SCALE, 1)
         elif fields["reward"] == "witness":
             assert (why["units"], why["witnesses"], why["beaconers"]) == (20_000, 2, 2)
-        else:
-            assert why["share"] == why["data_credits"]
+        elif fields["reward"] == "data":
+            # 1 USD an HXT: a data credit is worth 1000 base units.
+            assert why["share"] == why["data_credits"] * 1_000
     summary = get_summary(events)
-    by_kind = {
-        kind: sum(fields["hxt"] for fields in paid if fields["reward"] == kind)
-        for kind in ("beacon", "witness", "data")
-    }
+    by_kind = {kind: sum(fields["hxt"] for fields in paid if fields["reward"] == kind) for kind in REWARDS}
     assert by_kind == {kind: summary[f"{kind}_paid"] for kind in by_kind}
-    assert summary["paid"] + summary["unpaid"] + summary["reserved"] == summary["emission"]
+    assert_figures_add_up(summary)
     assert summary["unpaid"] >= 0
 
 
-def test_what_is_paid_is_minted_to_the_owner_and_the_books_add_up(town: Town) -> None:
+def test_what_is_earned_waits_and_is_paid_to_the_owner_of_then(town: Town) -> None:
     carry(town, 1, 1_000, 900)
-    before = get_account(town.state, town.owner.public_key.binary).hxt
+    owner, buyer = town.owner.public_key.binary, b"\x01" * 33
     summary = get_summary(close(town))
-    after = get_account(town.state, town.owner.public_key.binary).hxt
-    assert after - before == summary["paid"] == get_supply(town.state, HXT).minted
+    assert get_account(town.state, owner).hxt == 0
+    assert summary["paid"] == get_supply(town.state, HXT).minted == sum(r.hxt for _, r in get_rows(town))
+    check_conservation(town.state)
+
+    sold = town.keys[1].public_key.binary
+    row = town.state.get(HOTSPOTS, sold)
+    assert row is not None
+    town.state.put(HOTSPOTS, sold, replace(row, owner=buyer))
+    assert get_kinds(close(town, 1)) == {"epoch_closed"}
+    events = close(town, 2)
+    released = [event.fields for event in events if event.kind == "escrow_released"]
+    assert {fields["epoch"] for fields in released} == {0}
+    assert sum(fields["hxt"] for fields in released) == summary["paid"] == get_summary(events)["released"]
+    held = {who: get_account(town.state, who).hxt for who in (owner, buyer)}
+    assert held[buyer] == next(f["hxt"] for f in released if f["hotspot"] == sold)
+    assert sum(held.values()) == summary["paid"] and held[owner] > 0
+    assert get_rows(town) == []
     check_conservation(town.state)
 
 
-def test_data_earns_at_most_what_its_credits_cost(town: Town) -> None:
-    # At 1 USD per HXT a thousand credits are worth a cent: 10^6 base units.
+def get_rows(town: Town) -> list[tuple[bytes, Escrow]]:
+    return list(town.state.iterate(ESCROW))
+
+
+def get_kinds(events: list[Event]) -> set[str]:
+    return {event.kind for event in events}
+
+
+def test_data_earns_its_part_of_what_its_credits_are_worth(town: Town) -> None:
+    # At 1 USD per HXT a thousand credits are worth a cent: 10^6 base units, of which 80 % come back.
     carry(town, 0, 999, 500)
     carry(town, 1, 1, 1)
     events = close(town)
     data = get_rewards(events, "data")
-    assert data[town.keys[0].public_key.binary]["hxt"] == 999_000
-    assert data[town.keys[1].public_key.binary]["hxt"] == 1_000
-    assert get_summary(events)["data_pool"] == 1_000_000
-    assert get_summary(events)["data_credits"] == 1_000
+    assert data[town.keys[0].public_key.binary]["hxt"] == 799_200
+    assert data[town.keys[1].public_key.binary]["hxt"] == 800
+    summary = get_summary(events)
+    assert (summary["data_pool"], summary["data_credits"], summary["data_value"]) == (800_000, 1_000, 10**6)
+    # The burn fee is 5 %: the other 15 % go to whoever covers the two hexagons.
+    assert summary["demand_claims"] == summary["demand_pool"] == 150_000
+    assert summary["demand_hexes"] == 2
+
+
+def test_data_earns_no_more_than_what_burnt_for_its_credits(town: Town) -> None:
+    # Bought when they cost a tenth.
+    carry(town, 0, 1_000, 1, burnt_hxt=100_000)
+    summary = get_summary(close(town))
+    assert (summary["data_paid"], summary["demand_claims"]) == (80_000, 15_000)
+
+
+def test_cheap_credits_are_not_lifted_by_dear_ones(town: Town) -> None:
+    carry(town, 0, 1_000, 1, burnt_hxt=100_000)
+    carry(town, 0, 1_000, 1, burnt_hxt=1_900_000)
+    # 100,000 of the ones, 1,000,000 of the others; both together would be worth 2,000,000.
+    assert get_summary(close(town))["data_value"] == 1_100_000
 
 
 def test_data_never_gets_more_than_its_share_of_the_epoch(town: Town) -> None:
     carry(town, 0, 10**12, 1)
     summary = get_summary(close(town))
     assert summary["data_paid"] == summary["emission"] * 500_000 // PPM
+    # And demand no more than its share of the coverage pool.
+    coverage = summary["emission"] * 300_000 // PPM
+    assert summary["demand_pool"] == coverage * OPEN.demand_share_ppm // PPM
 
 
 def test_crowded_hexes_share() -> None:
-    town = Town(4)
+    town = Town(4, OPEN)
     home = town.state.get(HOTSPOTS, town.keys[0].public_key.binary)
     assert home is not None
     run_honest_round(town)
     # The first two stand in one hexagon of resolution 8 in this epoch.
     prefix = get_epoch_key(0)
     town.state.put(ACTIVE, prefix + town.keys[1].public_key.binary, Active(home.location))
-    coverage = compute_epoch_coverage(town.state, 0)
-    scales = [coverage.scales[key.public_key.binary] for key in town.keys]
+    inputs = get_epoch_inputs(town.state, town.get_context())
+    all_scales = compute_scales(inputs.active, inputs.audited, HIP104_LIMITS)
+    scales = [all_scales[key.public_key.binary] for key in town.keys]
     assert scales == [5_000, 5_000, SCALE, SCALE]
     witness = get_rewards(close(town), "witness")
     crowded, alone = (witness[town.keys[at].public_key.binary]["why"] for at in (0, 2))
@@ -135,11 +197,11 @@ def test_crowded_hexes_share() -> None:
 
 
 def test_an_epoch_without_coverage_mints_nothing() -> None:
-    town = Town()
+    town = Town(3, OPEN)
     events = close(town)
     summary = get_summary(events)
     assert len(events) == 1 and summary["paid"] == 0
-    assert summary["unpaid"] + summary["reserved"] == summary["emission"]
+    assert_figures_add_up(summary)
     assert get_supply(town.state, HXT).minted == 0
 
 

@@ -15,7 +15,7 @@ import { Search } from "./search.js";
 import { isStill, watchTheme } from "./theme.js";
 import { View } from "./view.js";
 
-const MAP_KINDS = ["hotspot_added", "location_asserted", "beacon_verdict", "witness_verdict", "reward_paid"];
+const MAP_KINDS = ["hotspot_added", "location_asserted", "beacon_verdict", "witness_verdict", "reward_earned"];
 const TOWN_ZOOM = 12;
 
 const state = { bounds: null, hasFitted: false, hasMoved: false };
