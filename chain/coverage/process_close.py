@@ -73,6 +73,7 @@ from chain.coverage.verdict_events import (
     build_witness_event,
 )
 from chain.keys.public_key import PUBLIC_KEY_BYTES
+from chain.ledger.audits import mark_met_by_edge
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
 from chain.ledger.state import State, Table
@@ -361,6 +362,8 @@ def _close_beacon(
             total = state.get(WITNESS_TOTALS, key) or WitnessTotal(0, 0)
             state.put(WITNESS_TOTALS, key, WitnessTotal(total.units + units, total.witnesses + 1))
             _mark_active(state, epoch, witness.hotspot, row.location)
+            if not is_weak:  # what can be copied shows no meeting
+                mark_met_by_edge(state, witness.hotspot, hotspot, context.epoch)
         distance_m = compute_smallest_distance_m(row.location, challenge.location)
         events.append(
             build_witness_event(
