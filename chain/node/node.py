@@ -13,16 +13,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from chain.api import TransactionCheck
-from chain.blocks.application import get_open_round
+from chain.blocks.application import InvalidBlock, get_open_round
+from chain.blocks.bundle import Bundle
 from chain.blocks.engine import AppliedBlock, CheckedTransaction, SingleProducer
 from chain.blocks.genesis import Chain
+from chain.blocks.header import Block, is_ahead_of_clock
 from chain.blocks.reports import (
     MAX_REPORT_BYTES,
     ReceivedReport,
@@ -40,7 +43,7 @@ from chain.ledger.events import StoredEvent
 from chain.ledger.parameters import Parameters
 from chain.ledger.state import State
 from chain.ledger.tables import HOTSPOTS, Hotspot
-from chain.node.mempool import Mempool
+from chain.node.mempool import Mempool, ReportsFull
 from chain.store.chain_store import ChainStore, Head, Pending
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,11 @@ class Node:
         """Signs region parameters for gateways; the node's own where it doesn't have the network's."""
         self.seeds: list[str] = []
         """HTTP URLs that the network file names."""
+        self.genesis_raw = b""
+        """The genesis file's bytes, for those who join."""
+        self.snapshots_folder: Path | None = None
+        self.forward_transaction: Callable[[bytes], Awaitable[bytes]] | None = None
+        """Where this node makes no blocks: hands a transaction to one that does; returns its id."""
         self.mempool = Mempool(store.readable, self._get_next_context())
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="chain-writer")
         self._to_disk: asyncio.Queue[tuple[Pending, bool]] = asyncio.Queue(_MAX_COMMIT_BATCH)
@@ -97,12 +105,15 @@ class Node:
         behind_ms = self.engine.head.time_ms - get_time_ms()
         if behind_ms > _CLOCK_TOLERANCE_MS:
             log.warning("the clock is %d s behind the last block: no block until then", behind_ms // 1000)
-        self._tasks = [
-            asyncio.create_task(self._commit_forever(), name="chain-commit"),
-            asyncio.create_task(self._produce_forever(), name="chain-produce"),
-        ]
-        for task in self._tasks:
-            task.add_done_callback(self._notice_end)
+        self.run(self._commit_forever(), "chain-commit")
+        if self.forward_transaction is None:
+            self.run(self._produce_forever(), "chain-produce")
+
+    def run(self, job: Coroutine[object, object, None], name: str) -> None:
+        """Run something for as long as the node lives; the node fails where it does."""
+        task = asyncio.create_task(job, name=name)
+        task.add_done_callback(self._notice_end)
+        self._tasks.append(task)
 
     async def wait_failed(self) -> None:
         """Return never, unless the node fails: then raise NodeFailed with the reason."""
@@ -136,6 +147,8 @@ class Node:
         checked = self.engine.check(raw)
         outcome = self.store.get_outcome(checked.id)
         if outcome is None or not outcome.included:
+            if self.forward_transaction is not None:
+                return await self.forward_transaction(raw)
             if not self.mempool.has_transaction(checked.id):
                 self.mempool.admit(checked)
                 await self._make_durable(Pending(checked.id, checked.raw), is_report=False)
@@ -152,6 +165,8 @@ class Node:
         The report's own signature is the caller's business (chain/node/coverage_services.py). Raises
         ValueError for a report that is too large, ReportsFull where too many wait.
         """
+        if self.forward_transaction is not None:
+            raise ReportsFull("this node makes no blocks: send reports to the block producer's node")
         received_at_ms = get_time_ms()
         if len(report_bytes) > MAX_REPORT_BYTES:
             raise ValueError(f"report of {len(report_bytes)} bytes: at most {MAX_REPORT_BYTES}")
@@ -198,15 +213,34 @@ class Node:
             transactions, reports = self.mempool.take()
             time_ms = max(get_time_ms(), self.engine.head.time_ms + 1)
             applied = await self._write(self._make_block, transactions, reports, time_ms)
-            settled = [outcome.id for outcome in applied.outcomes] + applied.settled_reports
-            self.mempool.settle(settled, self._get_next_context())
-            for listener in self._listeners:
-                try:
-                    listener(applied)
-                except Exception:
-                    log.exception("a listener failed on block %d", applied.head.height)
-            async with self._new_block:
-                self._new_block.notify_all()
+            await self._announce(applied)
+
+    async def take_block(self, block: Block, bundle: Bundle) -> None:
+        """Check a block that another node made, apply it and make it durable.
+
+        Raises InvalidBlock where it breaks a rule or is ahead of the clock; then nothing has changed.
+        """
+        if is_ahead_of_clock(block.header, get_time_ms(), self.parameters.max_block_ahead_ms):
+            raise InvalidBlock(
+                f"block {block.header.height} is of {block.header.time_ms}: ahead of this node's clock"
+            )
+        await self._announce(await self._write(self._apply_block, block, bundle))
+
+    async def _announce(self, applied: AppliedBlock) -> None:
+        settled = [outcome.id for outcome in applied.outcomes] + applied.settled_reports
+        self.mempool.settle(settled, self._get_next_context())
+        for listener in self._listeners:
+            try:
+                listener(applied)
+            except Exception:
+                log.exception("a listener failed on block %d", applied.head.height)
+        async with self._new_block:
+            self._new_block.notify_all()
+
+    def _apply_block(self, block: Block, bundle: Bundle) -> AppliedBlock:
+        applied = self.engine.apply(block, bundle)
+        self.engine.commit(applied)
+        return applied
 
     def _make_block(
         self, transactions: Sequence[CheckedTransaction], reports: Sequence[ReceivedReport], time_ms: int
