@@ -16,6 +16,7 @@ from chain.blocks.genesis import Chain
 from chain.blocks.reports import ReceivedReport, is_arrival_signed_by
 from chain.coverage.process import open_round, process_report, process_round_close
 from chain.coverage.tables import get_entropy_contribution
+from chain.data.process_due_channels import process_due_channels
 from chain.ledger.conservation import check_conservation, recount
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
@@ -78,11 +79,12 @@ def process_boundaries(
     state: State, chain: Chain, context: BlockContext, boundaries: Boundaries, reveal: bytes
 ) -> list[Event]:
     """Close what is past, and open the next round. Raises InvalidBlock for a wrong reveal."""
+    events = process_due_channels(state, context)
     if not boundaries.closes_round:
         if reveal:
             raise InvalidBlock("a block that opens no round reveals entropy")
-        return []
-    events = list(process_round_close(state, context))
+        return events
+    events += process_round_close(state, context)
     mix_contribution(state, get_entropy_contribution(state))
     if boundaries.closes_epoch:
         events += process_epoch_close(state, context)

@@ -1,5 +1,9 @@
 """Router register and update: where hotspots find the router of a packet.
 
+Registering locks a bond of the payer's (chain/ledger/bonds.py): a router signs promises all day, and what it
+signed twice differently must cost it more than a new key does. A router that has retired may register again
+once its earlier bond is free.
+
 A router is known by its owner's key and names the key that signs its vouchers, its address, and what it
 wants: ranges of DevAddr for data frames, filters of JoinEUI and DevEUI for joins (0 matches any). Ranges of
 two routers may overlap: the MIC decides whose a frame is, and who registers widely only gets more to look
@@ -11,8 +15,15 @@ from __future__ import annotations
 import re
 
 from chain.ledger.accepted_key import check_key
+from chain.ledger.bonds import get_router_subject, lock_bond
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
+from chain.ledger.router_checks import (
+    RETIRED,
+    check_new_owner_key,
+    check_not_faulted,
+    get_router_in_service,
+)
 from chain.ledger.state import State
 from chain.ledger.tables import ROUTERS, Router
 from chain.transactions.reasons import InvalidTransaction, Reason
@@ -22,36 +33,55 @@ _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}
 
 
 def process_router_register(state: State, body: RouterRegister, context: BlockContext) -> list[Event]:
-    """Write a new router. Raises InvalidTransaction."""
-    if state.get(ROUTERS, body.owner) is not None:
-        raise InvalidTransaction(Reason.ROUTER_EXISTS, "this owner has a router: update it instead")
-    return _put_router(state, body, context, "router_registered")
+    """Write a new router and lock its bond. Raises InvalidTransaction."""
+    check_new_owner_key(state, body.owner)
+    existing = state.get(ROUTERS, body.owner)
+    if existing is not None:
+        check_not_faulted(existing)
+        if existing.status != RETIRED:
+            raise InvalidTransaction(Reason.ROUTER_EXISTS, "this owner has a router: update it instead")
+    router = _make_router(body, context, existing)
+    lock_bond(state, get_router_subject(body.owner), body.payer, context.parameters.router_bond_hxt)
+    state.put(ROUTERS, body.owner, router)
+    return [
+        Event(
+            "router_registered",
+            {
+                "router": body.owner,
+                "voucher_key": body.voucher_key,
+                "grpc": body.grpc,
+                "bond_hxt": context.parameters.router_bond_hxt,
+            },
+        )
+    ]
 
 
 def process_router_update(state: State, body: RouterUpdate, context: BlockContext) -> list[Event]:
     """Replace what is known of a router. Raises InvalidTransaction."""
-    if state.get(ROUTERS, body.owner) is None:
-        raise InvalidTransaction(Reason.UNKNOWN_ROUTER, "this owner has no router: register it first")
-    return _put_router(state, body, context, "router_updated")
+    existing = get_router_in_service(state, body.owner)
+    state.put(ROUTERS, body.owner, _make_router(body, context, existing))
+    return [
+        Event(
+            "router_updated",
+            {"router": body.owner, "voucher_key": body.voucher_key, "grpc": body.grpc},
+        )
+    ]
 
 
-def _put_router(
-    state: State, body: RouterRegister | RouterUpdate, context: BlockContext, kind: str
-) -> list[Event]:
+def _make_router(
+    body: RouterRegister | RouterUpdate, context: BlockContext, existing: Router | None
+) -> Router:
     check_key(body.voucher_key, context)
     _check_route(body, context)
-    state.put(
-        ROUTERS,
-        body.owner,
-        Router(
-            voucher_key=body.voucher_key,
-            grpc=body.grpc,
-            dev_addr_ranges=body.dev_addr_ranges,
-            eui_filters=body.eui_filters,
-            updated_height=context.height,
-        ),
+    return Router(
+        voucher_key=body.voucher_key,
+        grpc=body.grpc,
+        dev_addr_ranges=body.dev_addr_ranges,
+        eui_filters=body.eui_filters,
+        updated_height=context.height,
+        open_channels=0 if existing is None else existing.open_channels,
+        owner_changes=0 if existing is None else existing.owner_changes,
     )
-    return [Event(kind, {"router": body.owner, "voucher_key": body.voucher_key, "grpc": body.grpc})]
 
 
 def _check_route(body: RouterRegister | RouterUpdate, context: BlockContext) -> None:

@@ -17,7 +17,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from chain.data.process_channel_allot import process_channel_allot
 from chain.data.process_channel_claim import process_channel_claim
+from chain.data.process_channel_close import process_channel_close
+from chain.data.process_channel_dispute import process_channel_dispute
 from chain.data.process_channel_open import process_channel_open
 from chain.governance.process_auditor_set import process_auditor_set
 from chain.governance.process_exclusion_set import process_exclusion_set
@@ -48,6 +51,8 @@ from chain.ledger.process_hotspot_transfer import process_hotspot_transfer
 from chain.ledger.process_location_assert import process_location_assert
 from chain.ledger.process_payment import process_payment
 from chain.ledger.process_router import process_router_register, process_router_update
+from chain.ledger.process_router_retire import process_router_retire
+from chain.ledger.process_router_transfer import process_router_transfer
 from chain.ledger.state import State
 from chain.ledger.tables import ACCOUNTS, get_account
 from chain.transactions.encoding import compute_transaction_id
@@ -57,7 +62,10 @@ from chain.transactions.signing import get_signers
 from chain.transactions.types import (
     AuditorSet,
     Burn,
+    ChannelAllot,
     ChannelClaim,
+    ChannelClose,
+    ChannelDispute,
     ChannelOpen,
     ExclusionSet,
     FieldSighting,
@@ -72,6 +80,8 @@ from chain.transactions.types import (
     PriceReport,
     ProducerRotate,
     RouterRegister,
+    RouterRetire,
+    RouterTransfer,
     RouterUpdate,
     RuleUpgrade,
     TransactionBody,
@@ -90,7 +100,12 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     LocationAssert: process_location_assert,
     RouterRegister: process_router_register,
     RouterUpdate: process_router_update,
+    RouterTransfer: process_router_transfer,
+    RouterRetire: process_router_retire,
+    ChannelAllot: process_channel_allot,
     ChannelClaim: process_channel_claim,
+    ChannelClose: process_channel_close,
+    ChannelDispute: process_channel_dispute,
     PriceReport: process_price_report,
     ParameterChange: process_parameter_change,
     RuleUpgrade: process_rule_upgrade,
