@@ -246,7 +246,7 @@ async def get_epoch(state: AppState, epoch: int) -> dict[str, Any]:
     rewards = [
         render_event(stored)
         for stored in block
-        if stored.kind == "reward_paid" and stored.height == closed[0].height
+        if stored.kind == "reward_earned" and stored.height == closed[0].height
     ]
     return {**render_event(closed[0]), "rewards": rewards}
 
@@ -257,7 +257,7 @@ async def get_rewards(
 ) -> list[dict[str, Any]]:
     """Payments to hotspots with what they were computed from, newest first."""
     key = None if hotspot is None else _key(hotspot).binary
-    found = _node(state).store.find_events(("reward_paid",), limit, hotspot=key)
+    found = _node(state).store.find_events(("reward_earned",), limit, hotspot=key)
     return [render_event(stored) for stored in found]
 
 

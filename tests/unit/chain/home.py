@@ -29,8 +29,10 @@ LINKS = LinkChain(SEED)
 
 
 def make_parameters(**changes: Any) -> Parameters:
-    """Rounds of 10 s, epochs of 30 s, blocks of 1 s."""
+    """Rounds of 10 s, epochs of 30 s, blocks of 1 s; all coverage is paid, two epochs later."""
     parameters = Parameters(
+        audit_period_epochs=0,
+        escrow_epochs=2,
         block_interval_ms=1_000,
         epoch_ms=30_000,
         faucet_hxt=100 * 10**8,
