@@ -1,6 +1,7 @@
 """Applying a block's operations to the state, in the one order that every node keeps.
 
-    transactions -> reports -> where the block's time is past the round's end: close the round,
+    what is due: producer, decisions, price -> transactions -> reports ->
+    where the block's time is past the round's end: close the round,
     where it is past the epoch's end: close the epoch, open the next round -> check the books
 
 Both making a block and applying one go through here. A producer leaves out what is invalid and learns why;
@@ -17,6 +18,11 @@ from chain.blocks.reports import ReceivedReport, is_arrival_signed_by
 from chain.coverage.process import open_round, process_report, process_round_close
 from chain.coverage.tables import get_entropy_contribution
 from chain.data.process_due_channels import process_due_channels
+from chain.governance.price_oracle import process_price
+from chain.governance.producer import get_producer, process_producer_takeover
+from chain.governance.schedule import process_activations
+from chain.governance.validators import process_unbonding
+from chain.keys.public_key import PublicKey
 from chain.ledger.conservation import check_conservation, recount
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
@@ -61,11 +67,32 @@ def compute_boundaries(chain: Chain, open_round: Round, time_ms: int) -> Boundar
     )
 
 
+def process_block_start(
+    state: State, chain: Chain, height: int, time_ms: int
+) -> tuple[BlockContext, list[Event]]:
+    """What is due at this block takes effect before anything in it; returns the context that all of the block
+    goes by, and what changed.
+    """
+    round = get_open_round(state)
+    context = chain.get_context(state, height, time_ms, round)
+    events = process_producer_takeover(state, context)
+    decided = process_activations(state, context)
+    if decided:
+        events += decided
+        context = chain.get_context(state, height, time_ms, round)
+    priced = process_price(state, context)
+    if priced:
+        events += priced
+        context = chain.get_context(state, height, time_ms, round)
+    return context, events
+
+
 def process_received_report(
     state: State, report: ReceivedReport, chain: Chain, context: BlockContext
 ) -> list[Event]:
     """One report. Raises InvalidBlock where its arrival isn't signed by the producer or isn't past."""
-    if not is_arrival_signed_by(chain.chain_id, report, chain.producer):
+    producer = PublicKey.from_binary(get_producer(state).key)
+    if not is_arrival_signed_by(chain.chain_id, report, producer):
         raise InvalidBlock("a report's arrival time isn't signed by the node that took it in")
     if report.received_at_ms > context.time_ms:
         raise InvalidBlock(
@@ -88,6 +115,7 @@ def process_boundaries(
     mix_contribution(state, get_entropy_contribution(state))
     if boundaries.closes_epoch:
         events += process_epoch_close(state, context)
+        events += process_unbonding(state, context)
         for hotspot, _ in iterate_carried_data(state, context.epoch):
             state.delete(CARRIED_DATA, context.epoch.to_bytes(8, "big") + hotspot)
     try:

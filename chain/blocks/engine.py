@@ -26,6 +26,7 @@ from chain.blocks.application import (
     InvalidBlock,
     compute_boundaries,
     get_open_round,
+    process_block_start,
     process_books,
     process_boundaries,
     process_received_report,
@@ -45,7 +46,9 @@ from chain.blocks.header import (
 )
 from chain.blocks.limits import compute_report_room, compute_transaction_rooms, get_class
 from chain.blocks.reports import ReceivedReport, compute_report_id
+from chain.governance.producer import get_producer
 from chain.keys.keypair import Keypair
+from chain.keys.public_key import PublicKey
 from chain.ledger.conservation import BooksDontAddUp, recount
 from chain.ledger.context import BlockContext
 from chain.ledger.current_parameters import get_protocol_version
@@ -72,6 +75,10 @@ _TRANSACTIONS_PER_CHUNK = 250
 
 class UnknownRules(Exception):
     """The network follows rules that this release doesn't have; the message says what to do."""
+
+
+class NotProducer(Exception):
+    """This node's key makes no blocks (any more); the message says whose does."""
 
 
 class CheckedTransaction(msgspec.Struct, frozen=True):
@@ -105,7 +112,7 @@ class AppliedBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prefetch_accounts(state: State, transactions: Sequence[CheckedTransaction]) -> None:
-    """Read the accounts that transactions will look at, all at once: one by one it takes most of their time."""
+    """Read the accounts that transactions will look at, all at once: one by one takes far longer."""
     keys: set[bytes] = set()
     for transaction in transactions:
         body = transaction.signed.body
@@ -213,8 +220,14 @@ class SingleProducer:
     ) -> AppliedBlock:
         if self._key is None or self._links is None:
             raise InvalidBlock("this node has no producer key: it can't make blocks")
-        state, context, boundaries = self._begin(time_ms)
-        events: list[Event] = []
+        state, context, boundaries, events = self._begin(time_ms)
+        producer = get_producer(state)
+        if producer.key != self._key.public_key.binary:
+            raise NotProducer(
+                f"{self._key.public_key.address} is not the producer: from block {producer.since_height} on "
+                f"{PublicKey.from_binary(producer.key).address} makes the blocks; run the node with that key "
+                "and its entropy seed"
+            )
         taken, outcomes = self._try_transactions(state, context, transactions, events)
         bundle, settled = self._try_reports(state, context, reports, events)
         reveal = self._links.get_reveal(get_entropy_source(state)) if boundaries.closes_round else b""
@@ -256,13 +269,18 @@ class SingleProducer:
     def apply(self, block: Block, bundle: Bundle) -> AppliedBlock:
         header = block.header
         self._check_header(block, bundle)
-        state, context, boundaries = self._begin(header.time_ms)
+        state, context, boundaries, events = self._begin(header.time_ms)
+        producer = get_producer(state).key
+        if header.producer != producer:
+            raise InvalidBlock(
+                f"block {header.height} has a wrong producer: {header.producer.hex()} made it, but it is "
+                f"{producer.hex()}'s turn"
+            )
         version = get_protocol_version(state)
         if header.protocol_version != version:
             raise InvalidBlock(
                 f"block {header.height} has protocol version {header.protocol_version}, in force is {version}"
             )
-        events: list[Event] = []
         outcomes: list[Outcome] = []
         transactions = self._check_transactions(block, context)
         prefetch_accounts(state, transactions)
@@ -333,19 +351,20 @@ class SingleProducer:
         with self._tree_lock:
             return self._head, self._tree.make_proof(key)
 
-    def _begin(self, time_ms: int) -> tuple[State, BlockContext, Boundaries]:
+    def _begin(self, time_ms: int) -> tuple[State, BlockContext, Boundaries, list[Event]]:
+        """Start a block: what is due takes effect. Raises InvalidBlock, UnknownRules."""
         if time_ms <= self._head.time_ms:
             raise InvalidBlock(f"block time {time_ms} isn't after the last block's {self._head.time_ms}")
         state = State(self._store.committed)
+        context, events = process_block_start(state, self.chain, self._head.height + 1, time_ms)
         version = get_protocol_version(state)
         if version not in KNOWN_PROTOCOL_VERSIONS:
             raise UnknownRules(
                 f"from block {self._head.height + 1} on the network follows version {version} of the rules, "
                 f"this release knows {max(KNOWN_PROTOCOL_VERSIONS)}: install a newer one and start again"
             )
-        round = get_open_round(state)
-        context = self.chain.get_context(state, self._head.height + 1, time_ms, round)
-        return state, context, compute_boundaries(self.chain, round, time_ms)
+        boundaries = compute_boundaries(self.chain, get_open_round(state), time_ms)
+        return state, context, boundaries, events
 
     def _try_transactions(
         self,
@@ -429,7 +448,6 @@ class SingleProducer:
             "chain id": header.chain_id == self.chain.chain_id,
             "height": header.height == self._head.height + 1,
             "previous hash": header.previous_hash == self._head.hash,
-            "producer": header.producer == self.chain.producer.binary,
             "transactions root": header.transactions_root == compute_transactions_root(block.transactions),
             "bundle root": header.bundle_root == compute_bundle_root(bundle.reports),
         }

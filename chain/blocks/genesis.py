@@ -10,8 +10,10 @@ from hashlib import sha256
 
 import msgspec
 
-from chain.blocks.entropy import CHAIN_LINKS, compute_entropy
+from chain.blocks.entropy import compute_entropy
 from chain.coverage.process import open_round
+from chain.governance.approval import Governance, put_governance
+from chain.governance.producer import PRODUCER, Producer
 from chain.keys.address import NETWORK_MAIN, NETWORK_TEST
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 from chain.ledger.balances import credit_minted
@@ -21,7 +23,8 @@ from chain.ledger.current_parameters import get_parameters, put_parameters
 from chain.ledger.parameters import InvalidParameters, Parameters
 from chain.ledger.price import get_hxt_price
 from chain.ledger.state import State
-from chain.ledger.tables import ENTROPY_SOURCE, ONLY, ROUND, EntropySource, Round
+from chain.ledger.tables import CHAIN_LINKS, ENTROPY_SOURCE, ONLY, ROUND, EntropySource, Round
+from chain.transactions.fields import MAX_APPROVERS, MAX_PRICE_REPORTERS
 
 
 class InvalidGenesis(ValueError):
@@ -37,7 +40,7 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     time_ms: int
     """Round 0 and epoch 0 start here."""
     producer: str
-    """Address of the only block producer."""
+    """Address of the only block producer, until it is rotated."""
     entropy_anchor: str
     """Hex of the anchor of its hash chain."""
     faucet: str | None
@@ -45,6 +48,12 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parameters: Parameters
     configuration_key: str | None = None
     """Address of the key that signs region parameters for gateways; absent: the producer's."""
+    governance_keys: tuple[str, ...] = ()
+    """Addresses of the keys that decide about parameters, rules and names; none: nothing can be changed."""
+    governance_threshold: int = 0
+    """How many of them a decision needs."""
+    price_reporters: tuple[str, ...] = ()
+    """Addresses of those who say what HXT costs; none: the price stays that of the parameters."""
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +64,13 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     genesis_hash: bytes
     genesis_time_ms: int
     producer: PublicKey
+    """Makes the first blocks; who does now is in the state."""
     entropy_anchor: bytes
     faucet: bytes | None
     configuration_key: PublicKey
     """Signs region parameters for gateways; pinned by the genesis hash like everything here."""
+    governance: Governance
+    """Who decides at first; who does now is in the state."""
     genesis_parameters: Parameters
     """What the network began with; those in force are in the state."""
 
@@ -131,13 +143,48 @@ def decode_genesis(raw: bytes) -> Chain:
         entropy_anchor=anchor,
         faucet=None if faucet is None else faucet.binary,
         configuration_key=configuration,
+        governance=_read_governance(genesis, network),
         genesis_parameters=genesis.parameters,
     )
 
 
+def _read_governance(genesis: Genesis, network: int) -> Governance:
+    keys = _read_keys(genesis.governance_keys, network, "governance_keys", MAX_APPROVERS)
+    reporters = _read_keys(genesis.price_reporters, network, "price_reporters", MAX_PRICE_REPORTERS)
+    threshold = genesis.governance_threshold
+    if not (1 <= threshold <= len(keys) if keys else threshold == 0):
+        raise InvalidGenesis(
+            f"genesis: governance_threshold is {threshold}, with {len(keys)} governance_keys: must be 1 to "
+            "their number, or 0 without any"
+        )
+    return Governance(keys=keys, threshold=threshold, price_reporters=reporters)
+
+
+def _read_keys(addresses: tuple[str, ...], network: int, name: str, most: int) -> tuple[bytes, ...]:
+    """Return the keys in ascending order."""
+    if len(addresses) > most:
+        raise InvalidGenesis(f"genesis: {name} has {len(addresses)} keys: at most {most}")
+    keys = []
+    for address in addresses:
+        try:
+            key = PublicKey.from_address(address)
+        except InvalidPublicKey as error:
+            raise InvalidGenesis(f"genesis: {name}: {error}") from error
+        if key.network != network:
+            raise InvalidGenesis(f"genesis: {name}: {address} is a key of another network")
+        if key.binary in keys:
+            raise InvalidGenesis(f"genesis: {name}: {address} stands twice")
+        keys.append(key.binary)
+    return tuple(sorted(keys))
+
+
 def write_genesis_state(state: State, chain: Chain) -> None:
-    """Write the state that block 1 builds on: the faucet's tokens, the entropy source, round 0 of epoch 0."""
+    """Write the state that block 1 builds on: parameters, who decides and who makes blocks, the faucet's
+    tokens, the entropy source, round 0 of epoch 0.
+    """
     put_parameters(state, chain.genesis_parameters, protocol_version=1)
+    put_governance(state, chain.governance)
+    state.put(PRODUCER, ONLY, Producer(key=chain.producer.binary, since_height=1))
     if chain.faucet is not None:
         credit_minted(state, chain.faucet, chain.genesis_parameters.genesis_allocation_hxt)
     mix = chain.genesis_hash

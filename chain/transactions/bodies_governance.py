@@ -11,7 +11,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chain.transactions.fields import MAX_APPROVERS, Amount, Epoch, Hash, Height, Key, Nonce
+from chain.transactions.fields import (
+    MAX_APPROVERS,
+    MAX_PRICE_REPORTERS,
+    Amount,
+    Epoch,
+    Hash,
+    Height,
+    Key,
+    Nonce,
+)
 
 Approvers = Annotated[tuple[Key, ...], Meta(min_length=1, max_length=MAX_APPROVERS)]
 
@@ -55,7 +64,7 @@ class GovernanceChange(msgspec.Struct, frozen=True, array_like=True, forbid_unkn
     approvers: Approvers
     keys: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=MAX_APPROVERS)]
     threshold: Annotated[int, Meta(ge=1, le=MAX_APPROVERS)]
-    price_reporters: Annotated[tuple[Key, ...], Meta(max_length=64)]
+    price_reporters: Annotated[tuple[Key, ...], Meta(max_length=MAX_PRICE_REPORTERS)]
 
 
 class ExclusionSet(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=20):
@@ -89,7 +98,7 @@ class AuditorSet(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
 
 
 class ProducerRotate(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=22):
-    """The block producer's key is replaced from the next block on. Signed by payer, old and new key."""
+    """The block producer's key is replaced when the next round has opened. Signed by payer and both keys."""
 
     payer: Key
     nonce: Nonce

@@ -23,3 +23,4 @@ MAX_GRPC_CHARACTERS = 255
 MAX_LIST = 256
 #: Most keys that sign a decision together: 16 signatures of 64 bytes fit well into a transaction.
 MAX_APPROVERS = 16
+MAX_PRICE_REPORTERS = 64
