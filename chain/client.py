@@ -21,6 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chain import api
+from chain.api_history import Page, RenderedEvent
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import PublicKey
 from chain.ledger.parameters import Parameters
@@ -28,8 +29,10 @@ from chain.transactions.building import build_transaction
 from chain.transactions.types import TransactionBody
 
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 _MAX_NONCE_ATTEMPTS = 5
+_PAGE_ITEMS = 1_000
 _OTHERS_WERE_FASTER = ("nonce_used", "nonce_gap")
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -110,7 +113,7 @@ class ChainClient:
 
     async def hotspots(self) -> list[api.Hotspot]:
         """All hotspots."""
-        return await self._get("/hotspots", list[api.Hotspot])
+        return await self._get_all("/hotspots", Page[api.Hotspot])
 
     async def hotspot(self, address: str) -> api.Hotspot | None:
         """One hotspot, or None where the chain doesn't know it."""
@@ -121,11 +124,12 @@ class ChainClient:
 
     async def routes(self) -> list[api.Route]:
         """All routers with what they want."""
-        return await self._get("/routes", list[api.Route])
+        return await self._get_all("/routers", Page[api.Route])
 
     async def channels(self, router: str | None = None) -> list[api.Channel]:
         """Data channels, of one router (its address) or all."""
-        return await self._get("/channels", list[api.Channel], {"router": router} if router else None)
+        query: dict[str, str | int] = {"router": router} if router else {}
+        return await self._get_all("/channels", Page[api.Channel], query)
 
     async def channel(self, channel_id: str) -> api.Channel | None:
         """One channel by the id (hex) of the transaction that opened it."""
@@ -142,19 +146,19 @@ class ChainClient:
         self, hotspot: str | None = None, round: int | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """Beacon and witness verdicts, newest first, as rendered events."""
-        query: dict[str, str | int] = {"limit": limit}
+        query: dict[str, str | int] = {}
         if hotspot is not None:
             query["hotspot"] = hotspot
         if round is not None:
             query["round"] = round
-        return await self._get("/poc/verdicts", list[dict[str, Any]], query)
+        return await self._get_all("/poc/verdicts", Page[RenderedEvent], query, limit)
 
     async def rewards(self, hotspot: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """reward_earned events, newest first."""
-        query: dict[str, str | int] = {"limit": limit}
+        query: dict[str, str | int] = {}
         if hotspot is not None:
             query["hotspot"] = hotspot
-        return await self._get("/rewards", list[dict[str, Any]], query)
+        return await self._get_all("/rewards", Page[RenderedEvent], query, limit)
 
     async def events(self, from_height: int, limit: int = 1000) -> api.EventPage:
         """Events of whole blocks from a height on."""
@@ -271,6 +275,25 @@ class ChainClient:
         self, path: str, answer_type: type[Answer], query: dict[str, str | int] | None = None
     ) -> Answer:
         return await self._ask(self._http.build_request("GET", path, params=query), answer_type)
+
+    async def _get_all(
+        self,
+        path: str,
+        page_type: type[Page[Item]],
+        query: dict[str, str | int] | None = None,
+        most: int | None = None,
+    ) -> list[Item]:
+        """The items of a list, page by page, all or at most so many."""
+        items: list[Item] = []
+        asked = dict(query or {})
+        while most is None or len(items) < most:
+            asked["limit"] = _PAGE_ITEMS if most is None else min(most - len(items), _PAGE_ITEMS)
+            page = await self._get(path, page_type, asked)
+            items += page.items
+            if page.cursor is None:
+                break
+            asked["cursor"] = page.cursor
+        return items
 
     async def _post(self, path: str, body: msgspec.Struct, answer_type: type[Answer]) -> Answer:
         content = msgspec.json.encode(body)

@@ -1,6 +1,6 @@
 """The explorer: where there is coverage, who heard whom, who earned what and why.
 
-An index of the chain's own events (rebuilt from them at any time), an API over it, the map page, and
-observations that people import from other networks, which stay beside the ledger and never enter it.
+The map's API over the index (`chain/index`), the live feed, the map page, and observations that people import
+from other networks, which stay beside the ledger and never enter it.
 May enter: reading, drawing. May not: any rule that pays somebody, or the place of a sensor.
 """

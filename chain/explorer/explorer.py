@@ -1,23 +1,32 @@
-"""The explorer of one node: takes its blocks into the index, tells the live feed, keeps observations."""
+"""The explorer of one node: asks the index for the map, tells the live feed, keeps observations."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from chain.explorer.index import ExplorerIndex
+from sqlalchemy import Connection
+
 from chain.explorer.live import LiveFeed
 from chain.explorer.observations import ObservationStore
+from chain.explorer.sentences import describe_for_map
+from chain.index.follower import ChainIndex
+from chain.index.rows import IndexedBlock, Row, get_address
+from chain.ledger.events import StoredEvent
 from chain.node.node import Node
 
-log = logging.getLogger(__name__)
-
-BATCH_EVENTS = 2_000
-RETRY_S = 5.0
+#: The feed's beginning: so many sentences are remembered, looked for in so many of the last blocks.
+KEPT_SENTENCES = 200
+SEARCHED_BLOCKS = 2_000
+_SEARCH_STEP = 100
+INDEX_WAIT_S = 5.0
+INDEX_WAIT_BLOCKS = 200
+#: Answers about the whole map that are kept until the next block.
+MAX_KEPT_ANSWERS = 16
 
 Answer = TypeVar("Answer")
 
@@ -25,28 +34,27 @@ Answer = TypeVar("Answer")
 class Explorer:
     """Lives as long as the node's application; used in its event loop."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, index: ChainIndex) -> None:
         self.node = node
+        self.index = index
         self.live = LiveFeed()
-        self.index: ExplorerIndex
         self._observations: ObservationStore
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="observations")
+        self._sentences: deque[Row] = deque(maxlen=KEPT_SENTENCES)
+        self._published = 0
+        self._answers: dict[Hashable, tuple[int, Any]] = {}
 
     @contextlib.asynccontextmanager
     async def run(self, _: object = None) -> AsyncIterator[None]:
-        """Open the files beside the node's store, follow the chain, close them at the end."""
-        folder = self.node.store.path.parent
-        self.index = ExplorerIndex(folder / "explorer.db")
-        self._observations = ObservationStore(folder / "observations.db")
-        self._take_in()
-        following = asyncio.create_task(self._follow(), name="explorer-index")
+        """Open the observations beside the node's store, tell each block that the index takes in."""
+        self._observations = ObservationStore(self.node.store.path.parent / "observations.db")
+        self._published = self.node.get_head().height
+        self._sentences.extend(self._find_last_sentences())
+        self.index.on_blocks(self._publish)
         try:
             yield
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
             self._thread.shutdown()
-            self.index.close()
             self._observations.close()
 
     async def observe(self, ask: Callable[[ObservationStore], Answer]) -> Answer:
@@ -54,47 +62,81 @@ class Explorer:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, ask, self._observations)
 
-    async def _follow(self) -> None:
-        """Take each block in. A failure is said and tried again: the map may be late, the node goes on."""
-        is_live = False
-        while True:
-            try:
-                for block in self._take_in():
-                    if is_live:
-                        self.live.publish(block)
-                if self.index.get_height() >= self.node.get_head().height:
-                    is_live = True
-                    await self.node.wait_for_block_after(self.index.get_height())
-                else:
-                    await asyncio.sleep(0)  # a long catch-up leaves the node its turns
-            except Exception:
-                log.exception("the map's index did not take in a block; trying again in %d s", RETRY_S)
-                await asyncio.sleep(RETRY_S)
+    async def ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        """Ask the index, up to date where it can be. Raises IndexUnavailable."""
+        await self.catch_up()
+        return await self.index.ask(question)
 
-    def _take_in(self) -> list[dict[str, Any]]:
-        """Take in what happened since, at most a batch; returns the blocks for the live feed."""
-        head = self.node.get_head()
-        genesis_hash = self.node.chain.genesis_hash
-        if not self.index.belongs_to(genesis_hash, head.height):
-            if self.index.get_height():
-                log.warning("the map's index was not this chain's: it is built anew")
-            self.index.clear(genesis_hash)
-        events = self.node.events_since(self.index.get_height(), BATCH_EVENTS)
-        # Events come in whole blocks. The head was read before them, so less than a batch reaches it.
-        height = events[-1].height if events else head.height
-        if len(events) < BATCH_EVENTS:
-            height = max(height, head.height)
-        sentences = self.index.apply(events, height)
-        blocks: dict[int, dict[str, Any]] = {}
-        for event in events:
-            block = blocks.setdefault(
-                event.height,
-                {"height": event.height, "time_ms": event.time_ms, "kinds": [], "sentences": []},
-            )
-            if event.kind not in block["kinds"]:
-                block["kinds"].append(event.kind)
-        for sentence in sentences:
-            blocks[sentence["height"]]["sentences"].append(sentence)
-        if height == head.height and height not in blocks:
-            blocks[height] = {"height": height, "time_ms": head.time_ms, "kinds": [], "sentences": []}
-        return list(blocks.values())
+    async def ask_once(self, key: Hashable, question: Callable[[Connection], Answer]) -> Answer:
+        """Ask what everybody asks: the answer is kept until the next block. Raises IndexUnavailable."""
+        await self.catch_up()
+        height = self.index.height
+        kept = self._answers.get(key)
+        if kept is None or kept[0] != height:
+            kept = (height, await self.index.ask(question))
+            while len(self._answers) >= MAX_KEPT_ANSWERS:
+                self._answers.pop(next(iter(self._answers)))
+            self._answers[key] = kept
+        answer: Answer = kept[1]
+        return answer
+
+    async def catch_up(self) -> None:
+        """Wait for the index, unless it is far behind."""
+        head = self.node.get_head().height
+        if self.index.height < head <= self.index.height + INDEX_WAIT_BLOCKS:
+            await self.index.wait_for(head, INDEX_WAIT_S)
+
+    def get_sentences(self, limit: int) -> list[Row]:
+        """What happened lately, newest first."""
+        return list(self._sentences)[::-1][:limit]
+
+    def _publish(self, blocks: list[IndexedBlock]) -> None:
+        for block in blocks:
+            if block.height <= self._published:
+                continue  # an index that is being built anew: the feed has told these
+            self._published = block.height
+            sentences = _describe(block.events)
+            self._sentences.extend(sentences)
+            told: Row = {"height": block.height, "time_ms": block.time_ms}
+            told["kinds"] = list(dict.fromkeys(event.kind for event in block.events))
+            told["sentences"] = sentences
+            self.live.publish(told)
+
+    def _find_last_sentences(self) -> list[Row]:
+        """From the last blocks, oldest first."""
+        found: list[Row] = []
+        above = self._published
+        lowest = max(above - SEARCHED_BLOCKS, 0)
+        while above > lowest and len(found) < KEPT_SENTENCES:
+            low = max(above - _SEARCH_STEP, lowest)
+            events = [event for event in self._read_events(low + 1) if event.height <= above]
+            found = [*_describe(events), *found]
+            above = low
+        return found[-KEPT_SENTENCES:]
+
+    def _read_events(self, from_height: int) -> list[StoredEvent]:
+        """The events of a step's blocks: a block at a time, for a round's verdicts may be very many."""
+        events: list[StoredEvent] = []
+        height = from_height
+        while height < from_height + _SEARCH_STEP:
+            block = self.node.store.get_events(height, 1)
+            if not block:
+                break
+            events += block
+            height = block[-1].height + 1
+        return events
+
+
+def _describe(events: Sequence[StoredEvent]) -> list[Row]:
+    return [
+        {
+            "height": stored.height,
+            "number": stored.index,
+            "time_ms": stored.time_ms,
+            "kind": stored.kind,
+            "text": text,
+            "hotspot": get_address(stored.fields.get("hotspot")),
+        }
+        for stored in events
+        if (text := describe_for_map(stored.event)) is not None
+    ]

@@ -17,14 +17,18 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.types import ControllerRouterHandler
+from sqlalchemy import Connection
 
 from chain.explorer import views
 from chain.explorer.explorer import Explorer
 from chain.explorer.geojson import BadBox, Box, Feature, build_collection, compute_bounds, parse_box
-from chain.explorer.index import COARSEST_RESOLUTION, PUBLIC_RESOLUTION
 from chain.explorer.live import TooManyListeners
 from chain.explorer.observations import MAX_A_REQUEST, Observation, ObservationStore
 from chain.explorer.page import StaticFiles, create_page_routes
+from chain.index.cells import COARSEST_MAP_RESOLUTION, PUBLIC_RESOLUTION
+from chain.index.find_hexes import get_coverage
+from chain.index.find_hotspots import count_hotspots, get_map_links, get_placed_hotspots, search_hotspots
+from chain.index.rows import Row
 from chain.keys.address import NETWORK_TEST
 
 MAX_FEATURES = 20_000
@@ -39,7 +43,7 @@ Bbox = Annotated[
 Resolution = Annotated[
     int,
     QueryParameter(
-        ge=COARSEST_RESOLUTION, le=PUBLIC_RESOLUTION, description="H3 resolution; coarser adds up."
+        ge=COARSEST_MAP_RESOLUTION, le=PUBLIC_RESOLUTION, description="H3 resolution; coarser adds up."
     ),
 ]
 PageLimit = Annotated[int, QueryParameter(ge=1, le=200, description="At most so many of each list.")]
@@ -64,31 +68,43 @@ def create_map_router(explorer: Explorer) -> Router:
     @get("/map/hexes")
     async def get_hexes(bbox: Bbox = None, resolution: Resolution = PUBLIC_RESOLUTION) -> dict[str, Any]:
         """Cells with coverage: where beacons were heard, and where those stand who heard them."""
-        features = [views.view_cell(row) for row in explorer.index.get_coverage(resolution)]
-        return _select(features, _read_box(bbox), resolution=resolution, height=explorer.index.get_height())
+        box = _read_box(bbox)
+        features = await explorer.ask_once(
+            ("hexes", resolution),
+            lambda connection: [views.view_cell(row) for row in get_coverage(connection, resolution)],
+        )
+        return _select(features, box, resolution=resolution, height=explorer.index.height)
 
     @get("/map/hotspots")
     async def get_map_hotspots(bbox: Bbox = None) -> dict[str, Any]:
         """Placed hotspots, at the middle of their public cell. ``meta.network`` tells of all of them."""
-        features = [views.view_hotspot(row) for row in explorer.index.get_hotspots()]
-        everyone, placed = explorer.index.count_hotspots()
-        bounds = compute_bounds([feature["geometry"]["coordinates"] for feature in features])
-        network = {"hotspots": everyone, "placed": placed, "bounds": bounds}
-        return _select(features, _read_box(bbox), network=network, height=explorer.index.get_height())
+        box = _read_box(bbox)
+
+        def find(connection: Connection) -> tuple[list[Feature], dict[str, Any]]:
+            features = [views.view_hotspot(row) for row in get_placed_hotspots(connection)]
+            everyone, placed = count_hotspots(connection)
+            bounds = compute_bounds([feature["geometry"]["coordinates"] for feature in features])
+            return features, {"hotspots": everyone, "placed": placed, "bounds": bounds}
+
+        features, network = await explorer.ask_once("hotspots", find)
+        return _select(features, box, network=network, height=explorer.index.height)
 
     @get("/map/links")
     async def get_links(bbox: Bbox = None) -> dict[str, Any]:
         """Who heard whose beacon."""
-        features = [views.view_link(row) for row in explorer.index.get_links()]
-        return _select(features, _read_box(bbox), height=explorer.index.get_height())
+        box = _read_box(bbox)
+        features = await explorer.ask_once(
+            "links", lambda connection: [views.view_link(row) for row in get_map_links(connection)]
+        )
+        return _select(features, box, height=explorer.index.height)
 
     @get("/map/hotspots/{address:str}")
     async def get_hotspot_page(address: FromPath[str], limit: PageLimit = 50) -> dict[str, Any]:
         """All that the map shows of one hotspot: counts, rewards and why, verdicts, whom it heard."""
-        row = explorer.index.get_hotspot(address)
-        if row is None:
+        page = await explorer.ask(lambda connection: views.view_hotspot_page(connection, address, limit))
+        if page is None:
             raise HTTPException(f"no hotspot {address[:100]} on this chain", status_code=404)
-        return views.view_hotspot_page(explorer.index, row, limit)
+        return page
 
     @get("/map/search")
     async def search(
@@ -96,7 +112,9 @@ def create_map_router(explorer: Explorer) -> Router:
     ) -> dict[str, Any]:
         """Hotspots by a part of the name or the beginning of the address; a cell by its H3 index."""
         words = q.strip()[:MAX_SEARCH_WORDS]
-        hotspots = explorer.index.find_hotspots(words, limit) if words else []
+        hotspots: list[Row] = []
+        if words:
+            hotspots = await explorer.ask(lambda connection: search_hotspots(connection, words, limit))
         found = [views.view_found_hotspot(row) for row in hotspots]
         if (
             len(words) == 15
@@ -114,10 +132,8 @@ def create_map_router(explorer: Explorer) -> Router:
             listener = explorer.live.join()
         except TooManyListeners as error:
             raise HTTPException(str(error), status_code=503) from None
-        hello = {
-            "height": explorer.index.get_height(),
-            "sentences": explorer.index.get_sentences(FEED_START),
-        }
+        await explorer.catch_up()
+        hello = {"height": explorer.index.height, "sentences": explorer.get_sentences(FEED_START)}
 
         async def stream() -> AsyncIterator[dict[str, Any]]:
             try:

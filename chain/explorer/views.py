@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h3.api.basic_int as h3
+from sqlalchemy import Connection
 
 from chain.explorer.geojson import (
     Box,
@@ -12,8 +13,11 @@ from chain.explorer.geojson import (
     build_polygon,
     compute_place,
 )
-from chain.explorer.index import ExplorerIndex, Row
 from chain.explorer.sentences import describe_rejection, describe_reward
+from chain.index.find_hotspots import get_map_hotspot, get_map_links
+from chain.index.find_rewards import RewardFilter, find_rewards
+from chain.index.find_verdicts import VerdictFilter, find_verdicts
+from chain.index.rows import Row
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 
 _INNER = ("cell", "rank", "crowd")
@@ -77,35 +81,47 @@ def view_found_cell(cell: int) -> Row:
     }
 
 
-def view_hotspot_page(index: ExplorerIndex, row: Row, limit: int) -> Row:
-    """One hotspot's page. Links are summed over all time, rewards and verdicts are the newest first."""
-    address = row["address"]
+def view_hotspot_page(connection: Connection, address: str, limit: int) -> Row | None:
+    """One hotspot's page; None where there is no such hotspot. Links are summed over all time, rewards and
+    verdicts are the newest first.
+    """
+    row = get_map_hotspot(connection, address)
+    if row is None:
+        return None
     page = {key: value for key, value in row.items() if key not in _INNER}
     page["cell"] = None
     if row["cell"] is not None:
         page["cell"] = h3.int_to_str(row["cell"])
         page["lng"], page["lat"] = compute_place(row["cell"], row["rank"], row["crowd"])
-    links = [view_link(link)["properties"] for link in index.get_links(address)]
+    links = [view_link(link)["properties"] for link in get_map_links(connection, address)]
     names = {link[who]: link[f"{who}_name"] for link in links for who in ("beaconer", "witness")}
+    rewards = find_rewards(connection, RewardFilter(hotspot=address), None, limit).items
     page["rewards"] = [
         {**reward, "sentence": describe_reward(reward["reward"], reward["hxt"], reward["why"])}
-        for reward in index.get_rewards(address, limit)
+        for reward in rewards
     ]
-    page["verdicts"] = [view_verdict(row, names) for row in index.get_verdicts(address, limit)]
-    page["rejected_reports"] = [
-        view_verdict(row, names) for row in index.get_verdicts(address, limit, rejected_only=True)
-    ]
+    for name, ok in (("verdicts", None), ("rejected_reports", False)):
+        wanted = VerdictFilter(hotspot=address, ok=ok)
+        found = find_verdicts(connection, wanted, None, limit).items
+        page[name] = [view_verdict(verdict, names) for verdict in found]
     page["heard"] = [link for link in links if link["witness"] == address]
     page["heard_by"] = [link for link in links if link["beaconer"] == address]
     return page
 
 
 def view_verdict(row: Row, names: dict[str, str]) -> Row:
-    """A verdict with its reason in words."""
+    """A verdict with its reason in words, and without the place: maps show resolution 8."""
+    shown = {key: value for key, value in row.items() if key not in ("location", "data", "index", "event")}
     sentence = None if row["ok"] else describe_rejection(row["reason"], row["measured"], row["limit"])
     beaconer = row.get("beaconer") or None
     name = None if beaconer is None else names.get(beaconer) or _get_name(beaconer)
-    return {**row, "beaconer": beaconer, "beaconer_name": name, "sentence": sentence}
+    return {
+        **shown,
+        "kind": row["event"],
+        "beaconer": beaconer,
+        "beaconer_name": name,
+        "sentence": sentence,
+    }
 
 
 def view_observed_hotspot(row: Row) -> Feature:

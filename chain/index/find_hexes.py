@@ -15,7 +15,7 @@ from chain.index.cells import (
 from chain.index.cursors import Found, Position
 from chain.index.find_hotspots import is_in_cell
 from chain.index.find_rewards import RewardFilter, sum_all
-from chain.index.rows import RETIRED, Row
+from chain.index.rows import ACTIVE, Row
 from chain.index.schema import COVERAGE, HOTSPOT
 
 
@@ -37,7 +37,7 @@ def find_coverage(
     """
     query = select(COVERAGE).order_by(COVERAGE.c.cell)
     counted = select(HOTSPOT.c.cell, func.count().label("hotspots")).where(
-        HOTSPOT.c.cell.is_not(None), HOTSPOT.c.state != RETIRED
+        HOTSPOT.c.cell.is_not(None), HOTSPOT.c.state == ACTIVE
     )
     if after is not None:
         last = compute_children_range(int(after[0]), PUBLIC_RESOLUTION)[1]
@@ -79,7 +79,7 @@ def get_hex(connection: Connection, cell: int, resolution: int) -> Row:
     found = find_coverage(connection, None, 1, own, within=wide).items
     covered = found[0] if found else {"cells": 0, "beacons_heard": 0, "witnessed": 0, "last_ms": None}
     count = select(func.count()).select_from(HOTSPOT)
-    count = count.where(is_in_cell(HOTSPOT.c.location, cell), HOTSPOT.c.state != RETIRED)
+    count = count.where(is_in_cell(HOTSPOT.c.location, cell), HOTSPOT.c.state == ACTIVE)
     return {
         "resolution": resolution,
         "hotspots": int(connection.execute(count).scalar_one()),

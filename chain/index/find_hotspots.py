@@ -9,15 +9,22 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from chain.index.cells import LOCATION_RESOLUTION, compute_children_range
 from chain.index.cursors import Found, Position
 from chain.index.paging import find_all, find_page
-from chain.index.rows import RETIRED, Row
+from chain.index.rows import ACTIVE, Row
 from chain.index.schema import HOTSPOT, LINK
 
+_NOT_ON_MAPS = frozenset(
+    {
+        "location",
+        "location_height",
+        "added_height",
+        "state",
+        "released_hxt",
+        "data_credits",
+        "packets",
+    }
+)
 #: What maps show: nothing finer than the cell of resolution 8.
-_MAP_COLUMNS = [
-    column
-    for column in HOTSPOT.columns
-    if column.name not in ("location", "location_height", "added_height", "state", "data_credits", "packets")
-]
+_MAP_COLUMNS = [column for column in HOTSPOT.columns if column.name not in _NOT_ON_MAPS]
 
 
 def is_in_cell(column: ColumnElement[Any], cell: int) -> ColumnElement[bool]:
@@ -101,7 +108,7 @@ def _select_placed() -> Select[Any]:
     rank = func.row_number().over(partition_by=HOTSPOT.c.cell, order_by=HOTSPOT.c.address) - 1
     crowd = func.count().over(partition_by=HOTSPOT.c.cell)
     return select(*_MAP_COLUMNS, rank.label("rank"), crowd.label("crowd")).where(
-        HOTSPOT.c.cell.is_not(None), HOTSPOT.c.state != RETIRED
+        HOTSPOT.c.cell.is_not(None), HOTSPOT.c.state == ACTIVE
     )
 
 
@@ -128,9 +135,7 @@ def _find_for_map(connection: Connection, condition: ColumnElement[bool], limit:
     for row in rows:
         row["rank"], row["crowd"] = None, None
         if row["cell"] is not None:
-            others = select(HOTSPOT.c.address).where(
-                HOTSPOT.c.cell == row["cell"], HOTSPOT.c.state != RETIRED
-            )
+            others = select(HOTSPOT.c.address).where(HOTSPOT.c.cell == row["cell"], HOTSPOT.c.state == ACTIVE)
             addresses = sorted(connection.execute(others).scalars())
             row["crowd"] = len(addresses)
             row["rank"] = addresses.index(row["address"]) if row["address"] in addresses else 0
@@ -139,7 +144,7 @@ def _find_for_map(connection: Connection, condition: ColumnElement[bool], limit:
 
 def count_hotspots(connection: Connection) -> tuple[int, int]:
     """All hotspots, and those that have a place."""
-    query = select(func.count(), func.count(HOTSPOT.c.cell)).where(HOTSPOT.c.state != RETIRED)
+    query = select(func.count(), func.count(HOTSPOT.c.cell)).where(HOTSPOT.c.state == ACTIVE)
     everyone, placed = connection.execute(query).one()
     return int(everyone), int(placed)
 

@@ -135,10 +135,7 @@ def sum_rewards(
 
 
 def _view_sum(row: Row, by: str) -> Row:
-    key = row.pop("key")
-    if by == "hex":
-        return {"hex": h3.int_to_str(key), **row}
-    return {f"{by}_starts_at_ms" if by in TIME_BUCKETS else by: key, **row}
+    return {**row, "key": h3.int_to_str(row["key"])} if by == "hex" else row
 
 
 def sum_all(connection: Connection, wanted: RewardFilter) -> Row:

@@ -76,7 +76,7 @@ def _read_block(chain_id: str, raw: bytes, events: list[StoredEvent]) -> Indexed
         time_ms=block.header.time_ms,
         producer=block.header.producer,
         bytes_in_all=len(raw),
-        reports=len(getattr(block, "reports", ())),
+        bundle_root=block.header.bundle_root,
         transactions=[IndexedTransaction(compute_transaction_id(chain_id, body), body) for body in bodies],
         events=events,
     )

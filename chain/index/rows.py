@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,9 +21,19 @@ from chain.transactions.types import TransactionBody
 Row = dict[str, Any]
 
 HASH_BYTES = 32
-VERDICTS = frozenset({"beacon_verdict", "witness_verdict"})
+VERDICTS = frozenset({"beacon_verdict", "witness_verdict", "claim_verdict", "claim_unopened"})
+REWARD = "reward_earned"
 #: A hotspot's columns that add up.
-SUMS = ("beacons", "beacons_heard", "witnessed", "rejected", "hxt", "data_credits", "packets")
+SUMS = (
+    "beacons",
+    "beacons_heard",
+    "witnessed",
+    "rejected",
+    "hxt",
+    "released_hxt",
+    "data_credits",
+    "packets",
+)
 ACTIVE, REPLACED, RETIRED = "active", "replaced", "retired"
 
 _encoder = msgspec.json.Encoder()
@@ -44,9 +54,21 @@ class IndexedBlock(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
     producer: bytes
     bytes_in_all: int
-    reports: int
+    bundle_root: bytes
     transactions: Sequence[IndexedTransaction]
     events: Sequence[StoredEvent]
+
+
+INSERT, SET, ADD, REKEY = "insert", "set", "add", "rekey"
+
+
+class HotspotChange(NamedTuple):
+    """What becomes of one row of hotspots."""
+
+    address: str
+    what: str
+    """INSERT with all columns, SET some, ADD to the sums, REKEY: address and name of the new key."""
+    values: Row
 
 
 @lru_cache(maxsize=100_000)
@@ -59,10 +81,15 @@ def get_address(key: object) -> str:
     return _encode_key(key) if isinstance(key, bytes) and len(key) == PUBLIC_KEY_BYTES else ""
 
 
-def get_kind(body: TransactionBody) -> str:
-    """A transaction's type in the API's words: `location_assert`."""
-    name = type(body).__name__
+def get_kind_of(body_type: type[msgspec.Struct]) -> str:
+    """A transaction type in the API's words: `location_assert`."""
+    name = body_type.__name__
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def get_kind(body: TransactionBody) -> str:
+    """A transaction's type."""
+    return get_kind_of(type(body))
 
 
 def render_body(value: object) -> Any:
@@ -113,15 +140,15 @@ class Rows:
         self.prices: list[Row] = []
         self.coverage: dict[int, Row] = {}
         self.links: dict[tuple[str, str], Row] = {}
-        self.hotspot_changes: list[tuple[str, Row]] = []
-        """(address, columns to set) in their order; with all columns where a hotspot is new."""
-        self.sums: dict[str, Row] = {}
+        self.hotspots: list[HotspotChange] = []
+        """Changes to hotspots, in their order; `finish` adds the sums that remain."""
+        self._sums: dict[str, Row] = {}
         """Per hotspot what its columns of sums grow by, and the last time it was heard of."""
         self.locations: dict[str, int] = {}
         """Where hotspots stand that were placed in these blocks."""
 
     def add(self, block: IndexedBlock) -> None:
-        """Take in the next block."""
+        """Take in the next block; after the last one `finish`."""
         self.blocks.append(
             {
                 "height": block.height,
@@ -129,7 +156,7 @@ class Rows:
                 "time_ms": block.time_ms,
                 "producer": get_address(block.producer),
                 "transactions": len(block.transactions),
-                "reports": block.reports,
+                "bundle_root": block.bundle_root.hex(),
                 "events": len(block.events),
                 "bytes": block.bytes_in_all,
             }
@@ -138,6 +165,16 @@ class Rows:
             self._add_transaction(block, number, transaction)
         for stored in block.events:
             self._add_event(stored)
+
+    def finish(self) -> None:
+        """After the last block."""
+        for address in list(self._sums):
+            self._flush_sums(address)
+
+    def _flush_sums(self, address: str) -> None:
+        sums = self._sums.pop(address, None)
+        if sums is not None and address:
+            self.hotspots.append(HotspotChange(address, ADD, sums))
 
     def _add_transaction(self, block: IndexedBlock, number: int, transaction: IndexedTransaction) -> None:
         body = transaction.body
@@ -162,7 +199,7 @@ class Rows:
         handler = _HANDLERS.get(stored.kind)
         if handler is not None:
             handler(self, stored, stored.fields)
-        if stored.kind in VERDICTS or stored.kind == "reward_earned":
+        if stored.kind in VERDICTS or stored.kind == REWARD:
             return
         place = {"height": stored.height, "number": stored.index}
         self.events.append({**place, "time_ms": stored.time_ms, "kind": stored.kind, "body": _render(stored)})
@@ -185,7 +222,7 @@ class Rows:
             **dict.fromkeys(SUMS, 0),
         }
         row |= dict.fromkeys(("location", "location_height", "cell", "gain_ddbi", "elevation_m"))
-        self.hotspot_changes.append((get_address(f["hotspot"]), row))
+        self.hotspots.append(HotspotChange(get_address(f["hotspot"]), INSERT, row))
 
     def _place_hotspot(self, stored: StoredEvent, f: Row) -> None:
         address = get_address(f["hotspot"])
@@ -197,10 +234,29 @@ class Rows:
             "gain_ddbi": f["gain_ddbi"],
             "elevation_m": f["elevation_m"],
         }
-        self.hotspot_changes.append((address, change))
+        self.hotspots.append(HotspotChange(address, SET, change))
+
+    def _transfer_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        change = {"owner": get_address(f["new_owner"])}
+        self.hotspots.append(HotspotChange(get_address(f["hotspot"]), SET, change))
+
+    def _retire_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        self.hotspots.append(HotspotChange(get_address(f["hotspot"]), SET, {"state": RETIRED}))
+
+    def _rekey_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        """What the old key did until now is the new key's; what comes late for the old one stays its own."""
+        old, new = get_address(f["hotspot"]), get_address(f["new_hotspot"])
+        self._flush_sums(old)
+        row = {"address": new, "name": PublicKey(f["new_hotspot"]).name}
+        self.hotspots.append(HotspotChange(old, REKEY, row))
+        if old in self.locations:
+            self.locations[new] = self.locations.pop(old)
+
+    def _get_sums(self, address: str) -> Row:
+        return self._sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
 
     def _change_sums(self, address: str, time_ms: int, **by: int) -> None:
-        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
+        sums = self._get_sums(address)
         sums["last_ms"] = max(sums["last_ms"], time_ms)
         for name, number in by.items():
             sums[name] += number
@@ -295,7 +351,8 @@ class Rows:
                 "body": _render(stored),
             }
         )
-        self._note_price(stored, f)
+        if "hxt_price" in f:
+            self._note_price(stored, f)
 
     def _take_reward(self, stored: StoredEvent, f: Row) -> None:
         address = get_address(f["hotspot"])
@@ -313,8 +370,10 @@ class Rows:
                 "body": _render(stored),
             }
         )
-        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
-        sums["hxt"] += f["hxt"]
+        self._get_sums(address)["hxt"] += f["hxt"]
+
+    def _take_release(self, stored: StoredEvent, f: Row) -> None:
+        self._get_sums(get_address(f["hotspot"]))["released_hxt"] += f["hxt"]
 
     # Data, price
 
@@ -330,11 +389,11 @@ class Rows:
                 "hotspot": address,
                 "data_credits": f["data_credits"],
                 "packets": f["packets"],
-                "sequence": f["sequence"],
-                "total_data_credits": f["total_data_credits"],
+                "sequence": f.get("sequence"),
+                "total_data_credits": f.get("total_data_credits"),
             }
         )
-        sums = self.sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
+        sums = self._get_sums(address)
         sums["data_credits"] += f["data_credits"]
         sums["packets"] += f["packets"]
 
@@ -360,6 +419,14 @@ _HANDLERS: dict[str, Any] = {
     "witness_verdict": Rows._take_witness,
     "round_opened": Rows._open_round,
     "epoch_closed": Rows._close_epoch,
-    "reward_earned": Rows._take_reward,
+    REWARD: Rows._take_reward,
+    "escrow_released": Rows._take_release,
     "channel_claimed": Rows._take_claim,
+    "channel_counted": Rows._take_claim,
+    "price_changed": Rows._note_price,
+    "hotspot_transferred": Rows._transfer_hotspot,
+    "hotspot_rekeyed": Rows._rekey_hotspot,
+    "hotspot_retired": Rows._retire_hotspot,
+    "claim_verdict": Rows._keep_verdict,
+    "claim_unopened": Rows._keep_verdict,
 }

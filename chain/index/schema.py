@@ -58,9 +58,9 @@ BLOCK = Table(
     _number("time_ms"),
     _text("producer"),
     _number("transactions"),
-    _number("reports"),
     _number("events"),
     _number("bytes"),
+    _text("bundle_root"),
     Index("block_by_time", "time_ms"),
 )
 
@@ -122,6 +122,7 @@ HOTSPOT = Table(
     _number("rejected", default=0),
     _number("last_ms", default=0),
     _number("hxt", default=0),
+    _number("released_hxt", default=0),
     _number("data_credits", default=0),
     _number("packets", default=0),
     Index("hotspot_by_name", "name", "address"),
@@ -129,7 +130,8 @@ HOTSPOT = Table(
     Index("hotspot_by_location", "location"),
     Index("hotspot_by_cell", "cell"),
 )
-"""`location` is the ledger's cell of resolution 12, `cell` the one of resolution 8 that maps show."""
+"""`location` is the ledger's cell of resolution 12, `cell` the one of resolution 8 that maps show.
+`hxt` was earned, `released_hxt` of it paid out of escrow."""
 
 COVERAGE = Table(
     "coverage",
@@ -230,8 +232,8 @@ CLAIM = Table(
     _text("hotspot"),
     _number("data_credits"),
     _number("packets"),
-    _number("sequence"),
-    _number("total_data_credits"),
+    _number("sequence", optional=True),
+    _number("total_data_credits", optional=True),
     Index("claim_by_channel", "channel", "height", "number"),
     Index("claim_by_hotspot", "hotspot", "height", "number"),
     Index("claim_by_router", "router", "height", "number"),

@@ -7,13 +7,24 @@ the same whether blocks came one by one or a thousand at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from chain.index.database import IndexDatabase
-from chain.index.rows import SUMS, IndexedBlock, Row, Rows
+from chain.index.rows import (
+    ADD,
+    INSERT,
+    REPLACED,
+    SET,
+    SUMS,
+    HotspotChange,
+    IndexedBlock,
+    Row,
+    Rows,
+)
 from chain.index.schema import (
     BLOCK,
     CLAIM,
@@ -57,6 +68,7 @@ def take_in(
     rows = Rows()
     for block in blocks:
         rows.add(block)
+    rows.finish()
     write_point("index.blocks.before_commit")
     with database.writing() as connection:
         standing = database.get_standing(connection)
@@ -108,22 +120,42 @@ def _get_greater(database: IndexDatabase):  # type: ignore[no-untyped-def]
 
 
 def _write_hotspots(database: IndexDatabase, connection: Connection, rows: Rows) -> None:
-    for address, change in rows.hotspot_changes:
-        if "name" in change:
-            connection.execute(database.insert_or_replace(HOTSPOT), {"address": address, **change})
-        else:
-            connection.execute(update(HOTSPOT).where(HOTSPOT.c.address == address).values(change))
-    sums = [{"of": address, **by} for address, by in rows.sums.items() if address]
-    if not sums:
-        return
+    """In their order, those of one kind that follow each other at once."""
     greater = _get_greater(database)
-    changes = {name: HOTSPOT.c[name] + bindparam(f"by_{name}") for name in SUMS}
-    changes["last_ms"] = greater(HOTSPOT.c.last_ms, bindparam("by_last_ms"))
-    statement = update(HOTSPOT).where(HOTSPOT.c.address == bindparam("of")).values(changes)
-    connection.execute(
-        statement,
-        [{"of": row["of"], **{f"by_{name}": row[name] for name in (*SUMS, "last_ms")}} for row in sums],
-    )
+    added = {name: HOTSPOT.c[name] + bindparam(f"by_{name}") for name in SUMS}
+    added["last_ms"] = greater(HOTSPOT.c.last_ms, bindparam("by_last_ms"))
+    add = update(HOTSPOT).where(HOTSPOT.c.address == bindparam("of")).values(added)
+    for what, group in groupby(rows.hotspots, key=attrgetter("what")):
+        changes = list(group)
+        if what == INSERT:
+            inserted = [{"address": change.address, **change.values} for change in changes]
+            connection.execute(database.insert_or_replace(HOTSPOT), inserted)
+        elif what == ADD:
+            connection.execute(
+                add,
+                [
+                    {"of": change.address, **{f"by_{name}": value for name, value in change.values.items()}}
+                    for change in changes
+                ],
+            )
+        else:
+            for change in changes:
+                if what == SET:
+                    one = update(HOTSPOT).where(HOTSPOT.c.address == change.address)
+                    connection.execute(one.values(change.values))
+                else:
+                    _rekey(database, connection, change)
+
+
+def _rekey(database: IndexDatabase, connection: Connection, change: HotspotChange) -> None:
+    """The new key's row is the old one's; the old one stands nowhere any more."""
+    old = HOTSPOT.c.address == change.address
+    row = connection.execute(select(HOTSPOT).where(old)).mappings().first()
+    if row is None:
+        return
+    connection.execute(database.insert_or_replace(HOTSPOT), {**row, **change.values})
+    nowhere = {"state": REPLACED, "location": None, "cell": None}
+    connection.execute(update(HOTSPOT).where(old).values(nowhere))
 
 
 def _complete_locations(connection: Connection, rows: Rows) -> None:

@@ -17,9 +17,12 @@ from chain.ledger.events import Event, StoredEvent, render_event
 from chain.node.data_dir import DataDir
 from chain.node.event_texts import describe_event
 from chain.node.faucet import Faucet
+from chain.node.following import follow_forever, forward_to
 from chain.node.grpc_server import start_grpc_server
-from chain.node.http_api import create_app
+from chain.node.http_api import ApiSettings, close_streams, create_app
 from chain.node.node import Node
+from chain.node.seed_client import SeedClient
+from chain.node.snapshots import DEFAULT_KEPT, SnapshotKeeper
 from chain.store.chain_store import ChainStore
 
 _GRACE_S = 1
@@ -33,24 +36,42 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-async def run_node(data_dir: Path, http: str, grpc: str, lines: EventLines) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def run_node(
+    data_dir: Path,
+    http: str,
+    grpc: str,
+    lines: EventLines,
+    settings: ApiSettings | None = None,
+    snapshots: int = DEFAULT_KEPT,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Without the producer's key it follows the network's seeds; of the states
+    at the starts of epochs it keeps the last so many `snapshots`.
 
-    Raises DataDirError, StoreError, BooksDontAddUp or OSError where it can't start, NodeFailed where it had
-    to stop.
+    Raises DataDirError, StoreError, IndexUnavailable, BooksDontAddUp or OSError where it can't start,
+    NodeFailed where it had to stop.
     """
     folder = DataDir(data_dir)
     chain = folder.load_chain()
-    key, links = folder.load_producer(chain), folder.load_links()
     http_socket = bind(http)
     store = ChainStore(folder.database)
-    engine = SingleProducer(chain, store, key, links)
-    node = Node(engine, store, key)
+    if folder.is_producer:
+        key, links = folder.load_producer(chain), folder.load_links()
+        node = Node(SingleProducer(chain, store, key, links), store, key)
+    else:
+        key = folder.load_node_key(chain)
+        node = Node(SingleProducer(chain, store), store, key)
+    node.genesis_raw = folder.genesis.read_bytes()
+    node.snapshots_folder = folder.snapshots
+    keeper = SnapshotKeeper(store, chain.genesis_hash, folder.snapshots, snapshots)
+    node.on_block(keeper.on_block)
     node.configuration_key = folder.load_configuration_key(chain) or key
     node.seeds = folder.load_seeds()
+    seeds = None if folder.is_producer else SeedClient(node.seeds)
+    if seeds is not None:
+        forward_to(node, seeds)
     node.on_block(lambda applied: say_block(lines, applied))
     faucet_key = folder.load_faucet(chain)
-    app = create_app(node, None if faucet_key is None else Faucet(node, faucet_key))
+    app = create_app(node, None if faucet_key is None else Faucet(node, faucet_key), settings)
     server = _QuietServer(
         uvicorn.Config(
             app,
@@ -63,6 +84,8 @@ async def run_node(data_dir: Path, http: str, grpc: str, lines: EventLines) -> N
         )
     )
     await node.start()
+    if seeds is not None:
+        node.run(follow_forever(node, seeds), "chain-follow")
     grpc_server, grpc_port = await start_grpc_server(node, grpc)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,11 +116,14 @@ async def run_node(data_dir: Path, http: str, grpc: str, lines: EventLines) -> N
         for task in done:
             task.result()
     finally:
-        app.state.explorer.live.close()
+        close_streams(app)
         server.should_exit = True
         await grpc_server.stop(_GRACE_S / 2)
         await asyncio.gather(serving, return_exceptions=True)
+        await keeper.stop()
         await node.stop()
+        if seeds is not None:
+            await seeds.close()
 
 
 def bind(address: str) -> socket.socket:

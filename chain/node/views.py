@@ -8,14 +8,22 @@ from collections.abc import Sequence
 import h3.api.basic_int as h3
 
 from chain import api
+from chain.api_history import (
+    ClaimRecord,
+    EntropyRound,
+    HotspotStatistics,
+    TransactionRecord,
+    WitnessLink,
+)
 from chain.blocks.genesis import Chain
 from chain.blocks.header import Block, compute_block_hash
 from chain.coverage.challenges import Challenge
 from chain.coverage.tables import OpenRound
+from chain.index.rows import Row
 from chain.keys.address import NETWORK_TEST, encode_address
 from chain.keys.public_key import PublicKey
 from chain.ledger.state import State
-from chain.ledger.tables import CHANNEL_CLAIMS, Channel, Hotspot, Round, Router, Supply
+from chain.ledger.tables import CHANNEL_CLAIMS, Account, Channel, Hotspot, Router, Supply
 
 
 def view_network(chain: Chain, seeds: Sequence[str] = ()) -> api.Network:
@@ -97,19 +105,21 @@ def view_round(opened: OpenRound, challenges: tuple[Challenge, ...]) -> api.PocR
         opens_at_ms=opened.opened_at_ms,
         openings_from_ms=opened.openings_from_ms,
         closes_at_ms=opened.closes_at_ms,
-        challenges=[
-            api.Challenge(
-                hotspot=encode_address(challenge.hotspot),
-                name=PublicKey(challenge.hotspot).name,
-                at_ms=challenge.at_ms,
-                frequency_hz=challenge.frequency_hz,
-                spreading_factor=challenge.spreading_factor,
-                bandwidth_hz=challenge.bandwidth_hz,
-                conducted_power_dbm=challenge.conducted_power_dbm,
-                location=h3.int_to_str(challenge.location),
-            )
-            for challenge in challenges
-        ],
+        challenges=[view_challenge(challenge) for challenge in challenges],
+    )
+
+
+def view_challenge(challenge: Challenge) -> api.Challenge:
+    """The order to one hotspot to beacon."""
+    return api.Challenge(
+        hotspot=encode_address(challenge.hotspot),
+        name=PublicKey(challenge.hotspot).name,
+        at_ms=challenge.at_ms,
+        frequency_hz=challenge.frequency_hz,
+        spreading_factor=challenge.spreading_factor,
+        bandwidth_hz=challenge.bandwidth_hz,
+        conducted_power_dbm=challenge.conducted_power_dbm,
+        location=h3.int_to_str(challenge.location),
     )
 
 
@@ -136,3 +146,71 @@ def view_block(block: Block) -> api.Block:
         signature=header.signature.hex(),
         transactions=[base64.b64encode(raw).decode("ascii") for raw in block.transactions],
     )
+
+
+def view_account(key: bytes, account: Account, next_nonce: int) -> api.Account:
+    """An account; ``next_nonce`` counts what waits in the mempool."""
+    return api.Account(
+        address=encode_address(key),
+        hxt=account.hxt,
+        data_credits=account.data_credits,
+        nonce=account.nonce,
+        next_nonce=next_nonce,
+    )
+
+
+# From the index's rows
+
+
+def view_transaction(row: Row) -> TransactionRecord:
+    """A transaction that a block includes."""
+    return TransactionRecord(
+        id=row["id"],
+        height=row["height"],
+        index=row["number"],
+        time_ms=row["time_ms"],
+        type=row["kind"],
+        payer=row["payer"],
+        nonce=row["nonce"],
+        fee=row["fee"],
+        body=row["body"],
+    )
+
+
+def view_hotspot_statistics(row: Row, heard_by: int, heard: int) -> HotspotStatistics:
+    """A hotspot's sums, and how many others it knows."""
+    return HotspotStatistics(
+        address=row["address"],
+        name=row["name"],
+        state=row["state"],
+        beacons=row["beacons"],
+        beacons_heard=row["beacons_heard"],
+        witnessed=row["witnessed"],
+        rejected=row["rejected"],
+        heard_by=heard_by,
+        heard=heard,
+        last_ms=row["last_ms"] or None,
+        hxt=row["hxt"],
+        released_hxt=row["released_hxt"],
+        data_credits=row["data_credits"],
+        packets=row["packets"],
+    )
+
+
+def view_link(row: Row) -> WitnessLink:
+    """Who heard whose beacons."""
+    return WitnessLink(
+        **row,
+        beaconer_name=PublicKey.from_address(row["beaconer"]).name,
+        witness_name=PublicKey.from_address(row["witness"]).name,
+    )
+
+
+def view_claim(row: Row) -> ClaimRecord:
+    """A claim of a data channel."""
+    return ClaimRecord(index=row["number"], **{name: row[name] for name in row if name != "number"})
+
+
+def view_entropy_round(row: Row) -> EntropyRound:
+    """A round that has opened."""
+    return EntropyRound(**{name: row[name] for name in EntropyRound.__struct_fields__})

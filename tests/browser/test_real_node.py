@@ -72,7 +72,7 @@ def test_a_real_node(tmp_path: Path, open_page: OpenPage, take_screenshot: Scree
         page.close()
         assert node.stop() == 0
     # A killed index goes on where it was; one that is gone is built anew from the chain.
-    (folder / "explorer.db").unlink()
+    (folder / "index.db").unlink()
     with NodeProcess(folder) as node:
         page = open_page(node.url)
         expect(page.locator("#hotspots")).to_have_text("3")

@@ -40,6 +40,9 @@ class History(Town):
     def __init__(self, folder: Path, begin_ms: int) -> None:
         parameters = make_parameters(
             epoch_ms=EPOCH_MS,
+            audit_period_epochs=0,
+            escrow_epochs=1,
+            evidence_epochs=0,
             hotspot_add_fee_data_credits=50,
             location_assert_fee_data_credits=50,
         )

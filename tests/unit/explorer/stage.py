@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from chain.node.http_api import create_app
+from chain.node.http_api import close_streams, create_app
 from chain.node.node import Node, get_time_ms
 from tests.unit.chain.home import PRODUCER
 from tests.unit.explorer.history import ROUND_MS, History
@@ -59,7 +59,7 @@ class Stage:
         return answer.json()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._app.state.explorer.live.close)
+        self._loop.call_soon_threadsafe(close_streams, self._app)
         self._server.should_exit = True
         self._thread.join(15)
         assert not self._thread.is_alive(), "the application did not end"

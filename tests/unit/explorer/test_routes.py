@@ -117,8 +117,10 @@ def test_live(stage: Stage, http: httpx.Client) -> None:
         order = [(row["height"], row["number"]) for row in hello["sentences"]]
         assert order == sorted(order, reverse=True)
         stage.play_rounds(1)
-        [(kind, block)] = read_events(lines, 1)
-    # Two blocks: one took reports in and changed nothing yet, one closed the round.
+        [(first_kind, first), (kind, block)] = read_events(lines, 2)
+    # Two blocks: one took reports in and decided nothing yet, one closed the round.
+    assert (first_kind, first["height"]) == ("block", hello["height"] + 1)
+    assert not any("verdict" in kind for kind in first["kinds"])
     assert (kind, block["height"]) == ("block", hello["height"] + 2)
     assert {"beacon_verdict", "witness_verdict", "round_opened"} <= set(block["kinds"])
     assert any("witnessed by" in sentence["text"] for sentence in block["sentences"])
@@ -223,7 +225,7 @@ def test_missing_libraries_are_said(http: httpx.Client, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "path",
     [
-        "../explorer.db",
+        "../index.db",
         "..%2f..%2froutes.py",
         "%2e%2e/page.py",
         "/etc/passwd",

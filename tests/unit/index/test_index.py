@@ -262,20 +262,20 @@ def test_rewards(database: IndexDatabase, blocks: list[IndexedBlock], history: H
             assert sum(row["hxt"] for row in sums) == total > 0
             assert sum(row["payments"] for row in sums) == len(paid)
         for row in sum_rewards(connection, RewardFilter(), "hour", None, 1_000).items:
-            start = row["hour_starts_at_ms"]
+            start = row["key"]
             assert start % 3_600_000 == 0
             wanted = RewardFilter(from_ms=start, until_ms=start + 3_600_000)
             assert row["hxt"] == sum_all(connection, wanted)["hxt"]
             assert start <= row["first_ms"] <= row["last_ms"] < start + 3_600_000
         [week] = sum_rewards(connection, RewardFilter(), "week", None, 10).items
-        assert week["week_starts_at_ms"] == 1_699_833_600_000  # Monday, 2023-11-13
+        assert week["key"] == 1_699_833_600_000  # Monday, 2023-11-13
         for resolution in range(13):
             expected: Counter[str] = Counter()
             for event in paid:
                 cell = h3.cell_to_parent(places[get_address(event.fields["hotspot"])], resolution)
                 expected[h3.int_to_str(cell)] += event.fields["hxt"]
             sums = sum_rewards(connection, RewardFilter(), "hex", None, 1_000, resolution).items
-            assert {row["hex"]: row["hxt"] for row in sums} == expected
+            assert {row["key"]: row["hxt"] for row in sums} == expected
             for name, hxt in expected.items():
                 assert sum_all(connection, RewardFilter(cell=h3.str_to_int(name)))["hxt"] == hxt
         one = paid[5]
