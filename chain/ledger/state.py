@@ -137,7 +137,7 @@ class State:
     def __init__(self, store: KeyValueStore) -> None:
         self._store = store
         self._parts: dict[str, _Part] = {}
-        self._journal: list[tuple[_Part, bytes, bytes | None | _Absent]] = []
+        self._journal: list[tuple[_Part, bytes, bytes | _Absent | None]] = []
         self._depth = 0
         self._cached = 0
         self._encode = msgspec.msgpack.Encoder().encode

@@ -28,6 +28,9 @@ _BUSY_TIMEOUT_S = 10.0
 _BUNDLES_PRUNED_PER_BLOCK = 16
 #: A question about history that the index should answer looks no further back than this.
 _MAX_BLOCKS_SEARCHED = 20_000
+#: SQLite's own are for phones: the rows that a block touches lie all over the state.
+_CACHE_KIB = 65_536
+_PAGES_BETWEEN_CHECKPOINTS = 8_000
 _ROWS_AT_ONCE = 10_000
 _KEYS_AT_ONCE = 250
 _SELECT_MANY = f"SELECT key, value FROM state WHERE key IN ({','.join('?' * _KEYS_AT_ONCE)})"
@@ -402,6 +405,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_BETWEEN_CHECKPOINTS}")
     return connection
 
 

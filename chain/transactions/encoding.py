@@ -7,6 +7,7 @@ and body, without signatures, since an ECDSA signature can be varied by anybody.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -20,6 +21,11 @@ MAX_TRANSACTION_BYTES = 16_384
 _DOMAIN = b"hexhaul/transaction/1\x00"
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SignedTransaction)
+
+
+def compute_encoded_bytes(body: TransactionBody) -> int:
+    """Return how long the encoding of a body is."""
+    return len(_encoder.encode(body))
 
 
 def encode_transaction(signed: SignedTransaction) -> bytes:
@@ -46,8 +52,13 @@ def decode_transaction(raw: bytes) -> SignedTransaction:
 
 def compute_signing_bytes(chain_id: str, body: TransactionBody) -> bytes:
     """Return what all signers sign: domain, chain id with its length, canonical body."""
+    return _compute_prefix(chain_id) + _encoder.encode(body)
+
+
+@lru_cache(maxsize=8)
+def _compute_prefix(chain_id: str) -> bytes:
     chain = chain_id.encode("utf-8")
-    return _DOMAIN + len(chain).to_bytes(2, "big") + chain + _encoder.encode(body)
+    return _DOMAIN + len(chain).to_bytes(2, "big") + chain
 
 
 def compute_transaction_id(chain_id: str, body: TransactionBody) -> bytes:

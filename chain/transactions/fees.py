@@ -7,23 +7,24 @@ operation's fee.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from functools import lru_cache
 
+import msgspec
+
+from chain.keys.public_key import ED25519_SIGNATURE_BYTES
 from chain.ledger.amounts import BYTES_PER_DATA_CREDIT
 from chain.ledger.parameters import Parameters
 from chain.transactions.bodies_hotspots import DATA_ONLY
-from chain.transactions.encoding import encode_transaction
+from chain.transactions.encoding import compute_encoded_bytes
 from chain.transactions.signing import get_signers
 from chain.transactions.types import (
+    MAX_SIGNATURES,
     HotspotAdd,
     HotspotTransfer,
     LocationAssert,
     RouterRegister,
-    SignedTransaction,
     TransactionBody,
 )
-
-_ZERO_SIGNATURE = bytes(64)
 
 
 def compute_size_fee(size_bytes: int, data_credits_per_unit: int) -> int:
@@ -33,13 +34,28 @@ def compute_size_fee(size_bytes: int, data_credits_per_unit: int) -> int:
 
 def compute_required_fee(body: TransactionBody, parameters: Parameters) -> int:
     """Least fee in data credits that a transaction with this body must carry."""
-    unsigned = SignedTransaction(
-        body=replace(body, fee=0), signatures=(_ZERO_SIGNATURE,) * len(get_signers(body))
+    size = (
+        compute_encoded_bytes(body)
+        - _compute_integer_bytes(body.fee)
+        + _compute_integer_bytes(0)
+        + _compute_signatures_bytes(len(get_signers(body)))
     )
-    size = len(encode_transaction(unsigned))
     return compute_size_fee(size, parameters.fee_data_credits_per_unit) + compute_operation_fee(
         body, parameters
     )
+
+
+def _compute_integer_bytes(number: int) -> int:
+    """Bytes of a number in MessagePack."""
+    if number < 1 << 7:
+        return 1
+    return 2 if number < 1 << 8 else 3 if number < 1 << 16 else 5 if number < 1 << 32 else 9
+
+
+@lru_cache(maxsize=MAX_SIGNATURES + 1)
+def _compute_signatures_bytes(signatures: int) -> int:
+    """Bytes of a transaction besides its body: with so many signatures of 64 zero bytes."""
+    return 1 + len(msgspec.msgpack.encode((bytes(ED25519_SIGNATURE_BYTES),) * signatures))
 
 
 def compute_operation_fee(body: TransactionBody, parameters: Parameters) -> int:
