@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import groupby
 
 import msgspec
 
@@ -105,7 +104,7 @@ class StateTree:
             else:
                 entries[number] = [entry]
             tree.rows += 1
-        buckets = {number: b"".join(sorted(entries[number])) for number in sorted(entries)}
+        buckets = {number: b"".join(sorted(bucket)) for number, bucket in entries.items()}
         tree.commit(tree._make_update(buckets), count=False)
         return tree
 
@@ -119,17 +118,16 @@ class StateTree:
         tree, which itself stays as it is.
         """
         shift = 32 - self.bits
-        hashed = []
+        buckets: dict[int, bytes] = {}
         for key, value in changes:
             path = sha256(key).digest()
-            hashed.append((path, None if value is None else sha256(value).digest()))
-        hashed.sort()
-        buckets = {}
-        for number, group in groupby(hashed, key=lambda item: int.from_bytes(item[0][:4], "big") >> shift):
-            content = self._buckets[number]
-            for path, value_hash in group:
-                content = _set_entry(content, path, value_hash)
-            buckets[number] = content
+            number = int.from_bytes(path[:4], "big") >> shift
+            content = buckets.get(number)
+            buckets[number] = _set_entry(
+                self._buckets[number] if content is None else content,
+                path,
+                None if value is None else sha256(value).digest(),
+            )
         return self._make_update(buckets)
 
     def commit(self, update: TreeUpdate, count: bool = True) -> None:
@@ -154,19 +152,18 @@ class StateTree:
         return StateProof(entries=self._buckets[number], siblings=tuple(siblings))
 
     def _make_update(self, buckets: dict[int, bytes]) -> TreeUpdate:
-        """Hash the buckets, which come by number, and all nodes above them, level by level."""
-        level = {2**self.bits + number: compute_bucket_hash(content) for number, content in buckets.items()}
+        """Hash these buckets and all nodes above them, level by level."""
+        first = 2**self.bits
+        level = {first + number: compute_bucket_hash(content) for number, content in buckets.items()}
         nodes = dict(level)
         old = self._nodes
-        for _ in range(self.bits):
+        while level and 1 not in level:
             above: dict[int, bytes] = {}
-            for place in level:
-                parent = place >> 1
-                if parent not in above:
-                    left, right = 2 * parent, 2 * parent + 1
-                    above[parent] = sha256(
-                        b"\x01" + (level.get(left) or old[left]) + (level.get(right) or old[right])
-                    ).digest()
+            for place in {place >> 1 for place in level}:
+                left, right = 2 * place, 2 * place + 1
+                above[place] = sha256(
+                    b"\x01" + (level.get(left) or old[left]) + (level.get(right) or old[right])
+                ).digest()
             nodes.update(above)
             level = above
         return TreeUpdate(base=self.root, root=nodes.get(1, self.root), buckets=buckets, nodes=nodes)
