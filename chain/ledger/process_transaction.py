@@ -55,6 +55,7 @@ from chain.ledger.process_router_retire import process_router_retire
 from chain.ledger.process_router_transfer import process_router_transfer
 from chain.ledger.state import State
 from chain.ledger.tables import ACCOUNTS, get_account
+from chain.rewards.process_coverage_request import process_coverage_request
 from chain.transactions.encoding import compute_transaction_id
 from chain.transactions.fees import compute_required_fee
 from chain.transactions.reasons import InvalidTransaction, Reason
@@ -67,6 +68,7 @@ from chain.transactions.types import (
     ChannelClose,
     ChannelDispute,
     ChannelOpen,
+    CoverageRequest,
     ExclusionSet,
     FieldSighting,
     GovernanceChange,
@@ -104,6 +106,7 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     RouterRetire: process_router_retire,
     ChannelAllot: process_channel_allot,
     ChannelClaim: process_channel_claim,
+    CoverageRequest: process_coverage_request,
     ChannelClose: process_channel_close,
     ChannelDispute: process_channel_dispute,
     PriceReport: process_price_report,

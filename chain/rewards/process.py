@@ -13,70 +13,17 @@ anybody can do it again; ``escrow_released`` says what was paid, later, to whoev
 from collections.abc import Sequence
 from typing import Any
 
-import h3.api.basic_int as h3
-
 from chain.coverage.tables import ACTIVE, BEACON_TOTALS, WITNESS_TOTALS, get_epoch_key
-from chain.data.carried_data import compute_spent_value
-from chain.keys.public_key import PUBLIC_KEY_BYTES
-from chain.ledger.amounts import MAX_AMOUNT
-from chain.ledger.audits import is_audited
-from chain.ledger.balances import get_supply
-from chain.ledger.bounties import burn_bounty_part, compute_part_of_epoch, end_bounties, iterate_hex_bounties
+from chain.ledger.bounties import burn_bounty_part, end_bounties
 from chain.ledger.context import BlockContext
 from chain.ledger.escrow import add_to_escrow, release_escrow
 from chain.ledger.events import Event
-from chain.ledger.net_emission import NetEmission, get_net_emission, put_net_emission
+from chain.ledger.net_emission import put_net_emission
 from chain.ledger.state import State, Table
-from chain.ledger.tables import HOTSPOTS, HXT, Hotspot, iterate_carried_data
-from chain.rewards.demand import Carried, Offer
-from chain.rewards.emission import compute_epoch_emission
-from chain.rewards.epoch import EpochInputs, RewardPayment, compute_epoch_rewards
-
-#: ``Hotspot.status`` of one in service, and ``Hotspot.capability`` of one that takes part in coverage.
-IN_SERVICE, FULL = 0, 0
-
-
-def get_epoch_inputs(state: State, context: BlockContext) -> EpochInputs:
-    """Reads what the rewards of ``context.epoch`` depend on, at its close."""
-    parameters, epoch = context.parameters, context.epoch
-    prefix = get_epoch_key(epoch)
-    start = len(prefix)
-    rows: dict[bytes, Hotspot | None] = {}
-
-    def get_hotspot_in_service(hotspot: bytes) -> Hotspot | None:
-        if hotspot not in rows:
-            row = state.get(HOTSPOTS, hotspot)
-            rows[hotspot] = row if row is not None and row.status == IN_SERVICE else None
-        return rows[hotspot]
-
-    active = {}
-    for key, met in state.iterate(ACTIVE, prefix):
-        row = get_hotspot_in_service(key[start:])
-        if row is not None and row.capability == FULL:
-            active[key[start:]] = met.location
-    carried = {}
-    for hotspot, data in iterate_carried_data(state, epoch):
-        row = get_hotspot_in_service(hotspot)
-        if row is not None:
-            location = active.get(hotspot, row.location)
-            carried[hotspot] = Carried(data.data_credits, data.packets, data.value_hxt, location)
-    net = _get_net_emission(state, context)
-    return EpochInputs(
-        epoch=epoch,
-        scheduled_hxt=_get_scheduled_emission(state, context),
-        net_hxt=net.minted_hxt,
-        active=active,
-        beacons={key[start:]: total for key, total in state.iterate(BEACON_TOTALS, prefix)},
-        witnesses={
-            (key[start : start + PUBLIC_KEY_BYTES], key[start + PUBLIC_KEY_BYTES :]): total
-            for key, total in state.iterate(WITNESS_TOTALS, prefix)
-        },
-        audited=frozenset(hotspot for hotspot in active if is_audited(state, hotspot, epoch, parameters)),
-        carried=carried,
-        offers=_get_offers(state, context, active),
-        hxt_price=context.hxt_price,
-        parameters=parameters,
-    )
+from chain.ledger.tables import HOTSPOTS
+from chain.rewards.demand import Offer
+from chain.rewards.epoch import RewardPayment, compute_epoch_rewards
+from chain.rewards.epoch_inputs import get_epoch_inputs, get_possible_net_emission
 
 
 def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
@@ -87,7 +34,7 @@ def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
     """
     released = release_escrow(state, context.epoch, context.parameters)
     inputs = get_epoch_inputs(state, context)
-    net = _get_net_emission(state, context)
+    net = get_possible_net_emission(state, context)
     rewards = compute_epoch_rewards(inputs)
     earned = [_earn(state, context.epoch, payment) for payment in rewards.payments]
     put_net_emission(state, net)
@@ -103,39 +50,6 @@ def process_epoch_close(state: State, context: BlockContext) -> list[Event]:
     bounties = _burn_offers(state, context.epoch, rewards.burns) + _end_requests(state, context.epoch)
     _clear_epoch(state, context.epoch)
     return [*released, *earned, *bounties, closed]
-
-
-def _get_scheduled_emission(state: State, context: BlockContext) -> int:
-    """What the schedule gives this epoch, as long as amounts can count it."""
-    parameters = context.parameters
-    scheduled = compute_epoch_emission(
-        context.epoch,
-        parameters.epoch_ms,
-        parameters.emission_hxt_per_day,
-        parameters.emission_halving_epochs,
-    )
-    return min(scheduled, MAX_AMOUNT - get_supply(state, HXT).minted)
-
-
-def _get_net_emission(state: State, context: BlockContext) -> NetEmission:
-    """What is minted again: with the scheduled emission no more than amounts can count."""
-    net = get_net_emission(state, context.parameters)
-    room = MAX_AMOUNT - get_supply(state, HXT).minted - _get_scheduled_emission(state, context)
-    minted = min(net.minted_hxt, room)
-    return NetEmission(minted, net.carried_hxt + net.minted_hxt - minted)
-
-
-def _get_offers(state: State, context: BlockContext, active: dict[bytes, int]) -> list[Offer]:
-    """What coverage requests offer where anybody was heard at all: others can't burn."""
-    cells = {h3.cell_to_parent(cell, context.parameters.demand_resolution) for cell in active.values()}
-    offers = []
-    for cell in sorted(cells):
-        for request, bounty in iterate_hex_bounties(state, cell):
-            part = compute_part_of_epoch(bounty, context.epoch)
-            if part.data_credits:
-                value = compute_spent_value(part.data_credits, part.burnt_hxt, context.hxt_price)
-                offers.append(Offer(request, cell, part.data_credits, value))
-    return offers
 
 
 def _earn(state: State, epoch: int, payment: RewardPayment) -> Event:

@@ -19,6 +19,7 @@ from chain.transactions.encoding import compute_encoded_bytes
 from chain.transactions.signing import get_signers
 from chain.transactions.types import (
     MAX_SIGNATURES,
+    CoverageRequest,
     HotspotAdd,
     HotspotTransfer,
     LocationAssert,
@@ -71,5 +72,7 @@ def compute_operation_fee(body: TransactionBody, parameters: Parameters) -> int:
             return parameters.hotspot_transfer_fee_data_credits
         case RouterRegister():
             return parameters.router_register_fee_data_credits
+        case CoverageRequest():
+            return parameters.coverage_request_fee_data_credits
         case _:
             return 0

@@ -15,9 +15,10 @@ from chain.ledger.tables import HOTSPOTS, HXT, get_account
 from chain.rewards.coverage_shares import compute_scales
 from chain.rewards.emission import compute_epoch_emission
 from chain.rewards.epoch import REWARDS
+from chain.rewards.epoch_inputs import get_epoch_inputs
 from chain.rewards.hex_density import HIP104_LIMITS, SCALE
 from chain.rewards.pools import PPM
-from chain.rewards.process import get_epoch_inputs, process_epoch_close
+from chain.rewards.process import process_epoch_close
 from tests.unit.coverage.test_process import run_honest_round
 from tests.unit.coverage.town import PARAMETERS, Town, get_place
 
