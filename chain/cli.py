@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from chain.index.cli import app as index_app
+
 if TYPE_CHECKING:
     from chain.client import ChainClient
 
 app = typer.Typer(no_args_is_help=True, help="The chain: a network's node and ledger.")
+app.add_typer(index_app, name="index")
 
 DataDirOption = Annotated[Path, typer.Option("--data-dir", help="Where the node keeps its files.")]
 UrlOption = Annotated[
@@ -102,22 +105,49 @@ def run_command(
     http: Annotated[str, typer.Option(help="host:port of the HTTP API and the map.")] = "127.0.0.1:8080",
     grpc: Annotated[str, typer.Option(help="host:port of the gRPC services.")] = "127.0.0.1:9080",
     json: Annotated[bool, typer.Option("--json", help="Event lines as JSON.")] = False,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HEXHAUL_INDEX", help="The index: path or PostgreSQL URL; default: in the data directory."
+        ),
+    ] = None,
+    index_keep_days: Annotated[
+        int, typer.Option(min=0, help="Days that the index keeps verdicts on reports; 0 = for good.")
+    ] = 30,
+    rate_limit: Annotated[
+        int, typer.Option(min=0, help="HTTP requests a second from one address; 0 = any number.")
+    ] = 50,
+    rate_limit_local: Annotated[
+        int, typer.Option(min=0, help="The same for programs on this machine.")
+    ] = 2_000,
+    metrics_public: Annotated[
+        bool, typer.Option("--metrics-public", help="Let other machines read /metrics, too.")
+    ] = False,
 ) -> None:
     """Run the node in the foreground; Ctrl-C stops it."""
     import logging
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before its import: what fails we say ourselves
     from chain.event_lines import EventLines
+    from chain.index.database import IndexUnavailable
     from chain.ledger.conservation import BooksDontAddUp
+    from chain.node.client_limits import Rates
     from chain.node.data_dir import DataDirError
+    from chain.node.http_api import ApiSettings
     from chain.node.node import NodeFailed
     from chain.node.run import run_node
     from chain.store.chain_store import StoreError
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
-        asyncio.run(run_node(data_dir, http, grpc, EventLines("chain", "chain", as_json=json)))
-    except (DataDirError, StoreError, OSError) as error:
+        settings = ApiSettings(
+            index=index,
+            verdicts_kept_ms=index_keep_days * 24 * 3_600_000,
+            rates=Rates(others=rate_limit, this_machine=rate_limit_local),
+            is_metrics_public=metrics_public,
+        )
+        asyncio.run(run_node(data_dir, http, grpc, EventLines("chain", "chain", as_json=json), settings))
+    except (DataDirError, StoreError, IndexUnavailable, OSError) as error:
         _fail(error)
     except BooksDontAddUp as error:
         _fail(f"the books of {data_dir} don't add up, nothing was changed: {error}")

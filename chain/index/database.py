@@ -27,6 +27,8 @@ from chain.index.schema import METADATA, SCHEMA_VERSION, STANDING
 
 log = logging.getLogger(__name__)
 
+#: Beside the node's store.
+DEFAULT_FILE = "index.db"
 READERS = 4
 _BUSY_TIMEOUT_S = 10.0
 _WRITES = "hexhaul_writes"

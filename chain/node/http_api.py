@@ -23,7 +23,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from chain import api
 from chain.explorer.explorer import Explorer
 from chain.explorer.routes import create_explorer_routes
-from chain.index.database import IndexDatabase, IndexUnavailable
+from chain.index.database import DEFAULT_FILE, IndexDatabase, IndexUnavailable
 from chain.index.follower import ChainIndex
 from chain.index.taking_in import DEFAULT_VERDICTS_KEPT_MS
 from chain.node.api_description import describe_routes
@@ -105,7 +105,7 @@ def create_app(node: Node, faucet: Faucet | None, settings: ApiSettings | None =
     Raises IndexUnavailable for an index that can't be one.
     """
     settings = settings or ApiSettings()
-    database = IndexDatabase(settings.index or node.store.path.parent / "index.db")
+    database = IndexDatabase(settings.index or node.store.path.parent / DEFAULT_FILE)
     index = ChainIndex(
         database, node, node.chain.chain_id, node.chain.genesis_hash, settings.verdicts_kept_ms
     )

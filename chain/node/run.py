@@ -13,6 +13,7 @@ import uvicorn
 
 from chain.blocks.engine import AppliedBlock, SingleProducer
 from chain.event_lines import EventLines
+from chain.index.database import IndexUnavailable
 from chain.ledger.events import Event, StoredEvent, render_event
 from chain.node.data_dir import DataDir
 from chain.node.event_texts import describe_event
@@ -72,6 +73,11 @@ async def run_node(
     node.on_block(lambda applied: say_block(lines, applied))
     faucet_key = folder.load_faucet(chain)
     app = create_app(node, None if faucet_key is None else Faucet(node, faucet_key), settings)
+    try:
+        await asyncio.to_thread(app.state.index.database.open)
+    except IndexUnavailable:
+        store.close()
+        raise
     server = _QuietServer(
         uvicorn.Config(
             app,
