@@ -49,10 +49,21 @@ def get_producer(state: State) -> Producer:
     return row
 
 
+def get_next_producer(state: State, open_round: int) -> bytes:
+    """Return whose turn the next block is."""
+    row = get_producer(state)
+    return row.next_key if is_takeover_due(row, open_round) else row.key
+
+
+def is_takeover_due(row: Producer, open_round: int) -> bool:
+    """Whether the next key makes the next block."""
+    return row.next_key != b"" and open_round > row.rotated_round
+
+
 def process_producer_takeover(state: State, context: BlockContext) -> list[Event]:
     """The next key takes over where its time has come. At the start of a block; `context.round` is open."""
     row = get_producer(state)
-    if not row.next_key or context.round <= row.rotated_round:
+    if not is_takeover_due(row, context.round):
         return []
     source = state.get(ENTROPY_SOURCE, ONLY)
     if source is None:

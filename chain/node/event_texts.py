@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chain.keys.public_key import PUBLIC_KEY_BYTES, PublicKey
-from chain.ledger.amounts import HXT_UNITS
+from chain.ledger.amounts import HXT_UNITS, PRICE_SCALE
 from chain.ledger.events import Event
 
 Fields = dict[str, Any]
@@ -33,6 +33,13 @@ def format_hxt_exactly(units: int) -> str:
     whole, fraction = divmod(units, HXT_UNITS)
     decimals = f"{fraction:08d}".rstrip("0")
     return f"{whole}.{decimals} HXT" if decimals else f"{whole} HXT"
+
+
+def format_usd(price: int) -> str:
+    """A price in USD x 10^8 as a number: 1, 0.35."""
+    whole, fraction = divmod(price, PRICE_SCALE)
+    decimals = f"{fraction:08d}".rstrip("0")
+    return f"{whole}.{decimals}" if decimals else str(whole)
 
 
 def _describe_payment(f: Fields) -> str:
@@ -72,6 +79,11 @@ def _describe_epoch(f: Fields) -> str:
     return f"epoch {f['epoch']} paid {paid} hotspot{'' if paid == 1 else 's'}, {format_hxt(f['paid'])} in all"
 
 
+def _describe_changed_parameters(f: Fields) -> str:
+    pairs = zip(f["names"], f["values"], strict=True)
+    return "parameters changed: " + ", ".join(f"{name} is {value}" for name, value in pairs)
+
+
 _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "payment": _describe_payment,
     "burn": lambda f: (
@@ -91,6 +103,14 @@ _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "claim_verdict": _describe_claim_refusal,
     "claim_unopened": _describe_unopened,
     "epoch_closed": _describe_epoch,
+    "price_changed": lambda f: f"one HXT costs {format_usd(f['hxt_price'])} USD",
+    "parameters_changed": _describe_changed_parameters,
+    "rules_upgraded": lambda f: f"version {f['protocol_version']} of the rules is in force",
+    "decision_dropped": lambda f: f"a decision of block {f['decided_height']} is dropped: {f['why']}",
+    "governance_changed": lambda f: f"decisions need {f['threshold']} of {len(f['keys'])} keys now",
+    "producer_rotated": lambda f: f"{name_of(f['producer'])} makes the blocks now",
+    "validator_staked": lambda f: f"{format_hxt(f['hxt'])} staked behind {name_of(f['validator'])}",
+    "stake_released": lambda f: f"stake of {format_hxt(f['hxt'])} behind {name_of(f['validator'])} released",
 }
 
 

@@ -23,7 +23,7 @@ import msgspec
 from chain.api import TransactionCheck
 from chain.blocks.application import InvalidBlock, get_open_round
 from chain.blocks.bundle import Bundle
-from chain.blocks.engine import AppliedBlock, CheckedTransaction, SingleProducer
+from chain.blocks.engine import AppliedBlock, CheckedTransaction, NotProducer, SingleProducer, UnknownRules
 from chain.blocks.genesis import Chain
 from chain.blocks.header import Block, is_ahead_of_clock
 from chain.blocks.reports import (
@@ -31,6 +31,7 @@ from chain.blocks.reports import (
     ReceivedReport,
     ReportKind,
     compute_report_id,
+    is_arrival_signed_by,
     sign_arrival,
 )
 from chain.coverage.tables import OpenRound
@@ -100,7 +101,10 @@ class Node:
     async def start(self) -> None:
         """Take back what was acknowledged before, and begin to make blocks."""
         transactions = [self.engine.check(pending.raw) for pending in self.store.get_pending_transactions()]
-        reports = [(p.id, _report_decoder.decode(p.raw)) for p in self.store.get_pending_reports()]
+        reports = [
+            (p.id, self._vouch_for_arrival(_report_decoder.decode(p.raw)))
+            for p in self.store.get_pending_reports()
+        ]
         self.mempool.restore(transactions, reports)
         behind_ms = self.engine.head.time_ms - get_time_ms()
         if behind_ms > _CLOCK_TOLERANCE_MS:
@@ -108,6 +112,14 @@ class Node:
         self.run(self._commit_forever(), "chain-commit")
         if self.forward_transaction is None:
             self.run(self._produce_forever(), "chain-produce")
+
+    def _vouch_for_arrival(self, report: ReceivedReport) -> ReceivedReport:
+        """What this node took in under an earlier key counts by its key of now."""
+        if is_arrival_signed_by(self.chain.chain_id, report, self.public_key):
+            return report
+        return sign_arrival(
+            self.chain.chain_id, report.kind, report.report_bytes, report.received_at_ms, self.key
+        )
 
     def run(self, job: Coroutine[object, object, None], name: str) -> None:
         """Run something for as long as the node lives; the node fails where it does."""
@@ -133,7 +145,9 @@ class Node:
         if task.cancelled() or self._failed.done():
             return
         error = task.exception()
-        failure = NodeFailed(f"{type(error).__name__}: {error}")
+        # Of these two the sentence says all: nothing is broken.
+        is_expected = isinstance(error, NotProducer | UnknownRules)
+        failure = NodeFailed(str(error) if is_expected else f"{type(error).__name__}: {error}")
         failure.__cause__ = error
         self._failed.set_exception(failure)
 
