@@ -3,6 +3,7 @@
 genesis.json        the network's first state and parameters    network.json   all that others need to join
 producer.key        signs blocks (mode 600)                     faucet.key     test network's tokens (600)
 configuration.key   signs region parameters (mode 600)          chain.db       everything else
+governance.key      decides about parameters and rules (600)    reporter.key   says what HXT costs (600)
 entropy.seed        seed of the committed hash chain (mode 600)
 """
 
@@ -17,11 +18,15 @@ from pathlib import Path
 import msgspec
 
 from chain import api
+from chain.blocks.application import get_open_round
 from chain.blocks.entropy import LinkChain
 from chain.blocks.genesis import Chain, Genesis, InvalidGenesis, decode_genesis, encode_genesis
+from chain.governance.producer import get_next_producer, get_producer
 from chain.keys import KeyFileError, Keypair
 from chain.keys.address import NETWORK_TEST
+from chain.keys.public_key import PublicKey
 from chain.ledger.parameters import Parameters
+from chain.ledger.state import State
 from chain.node.views import view_network
 from chain.store.durable_file import check_folder, make_folder, write_file_durably
 
@@ -43,6 +48,8 @@ class DataDir:
         self.producer_key = folder / "producer.key"
         self.faucet_key = folder / "faucet.key"
         self.configuration_key = folder / "configuration.key"
+        self.governance_key = folder / "governance.key"
+        self.reporter_key = folder / "reporter.key"
         self.entropy_seed = folder / "entropy.seed"
         self.database = folder / "chain.db"
 
@@ -67,6 +74,8 @@ class DataDir:
         producer = Keypair.load_or_create(self.producer_key, NETWORK_TEST)
         faucet = Keypair.load_or_create(self.faucet_key, NETWORK_TEST)
         configuration = Keypair.load_or_create(self.configuration_key, NETWORK_TEST)
+        governance = Keypair.load_or_create(self.governance_key, NETWORK_TEST)
+        reporter = Keypair.load_or_create(self.reporter_key, NETWORK_TEST)
         if not self.entropy_seed.exists():
             write_file_durably(self.entropy_seed, os.urandom(_SEED_BYTES), mode=0o600, overwrite=False)
         if not self.genesis.exists():
@@ -79,6 +88,9 @@ class DataDir:
                 faucet=faucet.public_key.address if parameters.faucet_hxt else None,
                 parameters=parameters,
                 configuration_key=configuration.public_key.address,
+                governance_keys=(governance.public_key.address,),
+                governance_threshold=1,
+                price_reporters=(reporter.public_key.address,),
             )
             write_file_durably(self.genesis, encode_genesis(genesis))
         chain = self.load_chain()
@@ -98,15 +110,25 @@ class DataDir:
         except (OSError, InvalidGenesis) as error:
             raise DataDirError(f"{self.genesis}: {error}") from error
 
-    def load_producer(self, chain: Chain) -> Keypair:
-        """Read the producer's key. Raises DataDirError where it isn't the one that the genesis names."""
-        key = _load_key(self.producer_key)
-        if key.public_key != chain.producer:
-            raise DataDirError(
-                f"{self.producer_key} is the key of {key.public_key.address}, the genesis names "
-                f"{chain.producer.address} as producer"
-            )
-        return key
+    def load_producer(self) -> Keypair:
+        """Read the key that makes blocks. Raises DataDirError."""
+        return _load_key(self.producer_key)
+
+    def check_producer(self, key: Keypair, state: State) -> None:
+        """The key must be the one whose turn the next block is: that of the genesis, or what replaced it.
+
+        Raises DataDirError.
+        """
+        producer = PublicKey.from_binary(get_next_producer(state, get_open_round(state).round))
+        if key.public_key == producer:
+            return
+        message = (
+            f"{self.producer_key} is the key of {key.public_key.address}, the network's blocks are made by "
+            f"{producer.address}: "
+        )
+        if get_producer(state).next_key == key.public_key.binary:
+            raise DataDirError(message + "this one takes over when the next round has opened, start then")
+        raise DataDirError(message + "put that key and its entropy seed here, or move the key away to follow")
 
     def load_configuration_key(self, chain: Chain) -> Keypair | None:
         """Read the key that signs region parameters; None where this node doesn't have it."""

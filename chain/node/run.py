@@ -56,8 +56,9 @@ async def run_node(
     http_socket = bind(http)
     store = ChainStore(folder.database)
     if folder.is_producer:
-        key, links = folder.load_producer(chain), folder.load_links()
+        key, links = folder.load_producer(), folder.load_links()
         node = Node(SingleProducer(chain, store, key, links), store, key)
+        folder.check_producer(key, node.get_state())
     else:
         key = folder.load_node_key(chain)
         node = Node(SingleProducer(chain, store), store, key)

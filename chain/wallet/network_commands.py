@@ -155,7 +155,7 @@ def rotate_command(
     new_producer_key: Annotated[Path, typer.Option(help="Key file of the new one, which signs as well.")],
     entropy_anchor: Annotated[str, typer.Option(help="Anchor (hex) of the new producer's entropy chain.")],
 ) -> TransactionBody:
-    """Replace the block producer's key from the next block on."""
+    """Replace the block producer's key, from the first block after the next round has opened."""
     from chain.transactions.types import ProducerRotate
     from chain.wallet.values import parse_hash
 

@@ -183,7 +183,7 @@ def describe_transaction(body: TransactionBody) -> list[str]:
         case ProducerRotate():
             lines = [
                 f"Blocks are made by {key(body.new_producer)} instead of {key(body.producer)} from the "
-                "next block "
+                "block after the next round's opening "
                 f"on, with entropy anchor {body.entropy_anchor.hex()}."
             ]
         case ValidatorStake():

@@ -414,4 +414,4 @@ def test_another_producers_key_is_refused(tmp_path: Path) -> None:
     Keypair.generate().save(tmp_path / "producer.key")
     done = run_cli("run", "--data-dir", str(tmp_path), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")
     assert done.returncode == 1
-    assert "the genesis names" in done.stderr
+    assert "the network's blocks are made by" in done.stderr
