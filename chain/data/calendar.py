@@ -40,6 +40,12 @@ def cancel(state: State, channel_id: bytes, due_ms: int) -> None:
     state.delete(DUE, _get_key(due_ms, channel_id))
 
 
+def is_time_due(state: State, time_ms: int) -> bool:
+    """Whether the calendar has an entry for `time_ms` or earlier."""
+    times = _get_times(state)
+    return bool(times) and times[0] <= time_ms
+
+
 def iterate_due(state: State, time_ms: int) -> Iterator[tuple[int, bytes]]:
     """Yield (time, channel id) of what is due at `time_ms`, oldest first. Who has done it calls `cancel`."""
     for due_ms in _get_times(state):

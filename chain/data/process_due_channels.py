@@ -22,7 +22,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from chain.data.calendar import cancel, compute_due_time, drop_empty_times, iterate_due, schedule
+from chain.data.calendar import cancel, compute_due_time, drop_empty_times, is_time_due, iterate_due, schedule
 from chain.data.channel_parts import (
     compute_left,
     compute_reserve,
@@ -44,11 +44,11 @@ MAX_UNITS_PER_BLOCK = 2_048
 
 def process_due_channels(state: State, context: BlockContext) -> list[Event]:
     """Do what is due at the block's time, before an epoch closes: counts belong to the one that ends."""
+    if not is_time_due(state, context.time_ms):
+        return []
     events: list[Event] = []
     units = MAX_UNITS_PER_BLOCK
-    is_anything_due = False
     for due_ms, channel_id in list(islice(iterate_due(state, context.time_ms), MAX_UNITS_PER_BLOCK)):
-        is_anything_due = True
         if units <= 0:
             break
         channel = state.get(CHANNELS, channel_id)
@@ -63,8 +63,7 @@ def process_due_channels(state: State, context: BlockContext) -> list[Event]:
             cancel(state, channel_id, due_ms)
             events += begin_closing(state, channel_id, channel, context, "expired")
             units -= 1
-    if is_anything_due:
-        drop_empty_times(state, context.time_ms)
+    drop_empty_times(state, context.time_ms)
     return events
 
 
