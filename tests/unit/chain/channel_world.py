@@ -40,7 +40,7 @@ class ChannelWorld(World):
     def claimed(self, hotspot: str = "hotspot") -> Claimed:
         return self.state.get(CHANNEL_CLAIMS, self.channel_id + self[hotspot]) or Claimed(0, 0, 0)
 
-    def allot(self, signer: str = "carol", **parts: int) -> ChannelAllot:
+    def allot(self, signer: str = "carol", /, **parts: int) -> ChannelAllot:
         return ChannelAllot(
             **self.head("alice"),
             signer=self[signer],
@@ -60,7 +60,7 @@ class ChannelWorld(World):
         )
         return self.make_claim(voucher, hotspot)
 
-    def close(self, router: str = "carol", **counts: int) -> ChannelClose:
+    def close(self, router: str = "carol", /, **counts: int) -> ChannelClose:
         return ChannelClose(
             **self.head("alice"),
             router=self[router],

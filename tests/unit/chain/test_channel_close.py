@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from chain.data.calendar import compute_due_time
 from chain.data.process_due_channels import compute_count_payments
 from chain.data.tables import CALENDAR, CHANNEL_COUNTS, CLOSED_CHANNELS, DUE
 from chain.ledger.balances import get_supply, mint_data_credits
+from chain.ledger.state import Table
 from chain.ledger.tables import (
     CHANNEL_CLAIMS,
     CHANNELS,
@@ -216,7 +218,8 @@ def test_nothing_of_a_channel_remains() -> None:
     assert world.pass_time(PARAMETERS.evidence_epochs * PARAMETERS.epoch_ms) == []
     assert world.state.get(CLOSED_CHANNELS, world.channel_id) is not None
     world.pass_time(STEP_MS)
-    for table in (CHANNELS, CHANNEL_CLAIMS, CHANNEL_COUNTS, CLOSED_CHANNELS, DUE):
+    tables: tuple[Table[Any], ...] = (CHANNELS, CHANNEL_CLAIMS, CHANNEL_COUNTS, CLOSED_CHANNELS, DUE)
+    for table in tables:
         assert not list(world.state.iterate(table)), table
     world.pass_time(PARAMETERS.channel_max_epochs * PARAMETERS.epoch_ms)  # when it would have expired
     calendar = world.state.get(CALENDAR, ONLY)
