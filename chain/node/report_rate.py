@@ -4,13 +4,13 @@ from collections import OrderedDict
 
 
 class ReportRate:
-    """Token buckets by key. A bucket holds ``burst`` reports and refills at ``per_minute``.
+    """Token buckets by key. A bucket holds ``burst`` claims and reports and refills at ``per_minute``.
 
     At most ``buckets`` keys are remembered; the one that has been quiet longest is forgotten for a new one,
     which at worst hands it a full bucket again.
     """
 
-    def __init__(self, burst: int = 64, per_minute: int = 120, buckets: int = 10_000) -> None:
+    def __init__(self, burst: int = 128, per_minute: int = 240, buckets: int = 10_000) -> None:
         self.burst = burst
         self.per_minute = per_minute
         self.buckets = buckets
