@@ -62,12 +62,26 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Depth of the tree under the state root, for whoever checks proofs."""
 
 
+class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One of GET /v1/snapshots"""
+
+    epoch: int
+    """The epoch that begins with this state."""
+    height: int
+    """The block after which the state stands."""
+    state_root: str
+    bytes: int
+    """Size of GET /v1/snapshots/{epoch}."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """GET /v1/accounts/{address}"""
 
     address: str
     hxt: int
     data_credits: int
+    burnt_hxt: int = 0
+    """Base units of HXT that burnt for the data credits held."""
     nonce: int
     """Transactions of this account in blocks."""
     next_nonce: int
@@ -163,6 +177,10 @@ class Hotspot(msgspec.Struct, frozen=True, kw_only=True):
     elevation_m: int
     added_height: int
     location_height: int
+    capability: Literal["full", "data_only"] = "full"
+    """full takes part in Proof-of-Coverage; data_only carries data."""
+    status: Literal["active", "retired", "faulted"] = "active"
+    """In service, retired by its owner, or ended by a proven fault."""
 
 
 class DevAddrRange(msgspec.Struct, frozen=True):
@@ -202,8 +220,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class ChannelClaim(msgspec.Struct, frozen=True, kw_only=True):
     hotspot: str
     sequence: int
+    """Of the newest voucher that was claimed; 0 = none yet."""
     total_data_credits: int
     total_packets: int
+    allotted_data_credits: int = 0
+    """Set aside for this hotspot, over the channel's life."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +236,16 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     data_credits: int
     claimed_data_credits: int
     opened_height: int
+    allotted_data_credits: int = 0
+    """Sum of all allotments."""
+    reserved_data_credits: int = 0
+    """What is allotted and not claimed yet."""
+    expires_at_ms: int | None = None
+    """Block time at which it begins to close by itself."""
+    closing_at_ms: int | None = None
+    """Block time at which it is settled; null while it is open."""
+    disputed_height: int | None = None
+    """Block that took the proof of a fraud of its router."""
     claims: list[ChannelClaim]
 
 

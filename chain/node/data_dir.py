@@ -4,7 +4,8 @@ genesis.json        the network's first state and parameters    network.json   a
 producer.key        signs blocks (mode 600)                     faucet.key     test network's tokens (600)
 configuration.key   signs region parameters (mode 600)          chain.db       everything else
 governance.key      decides about parameters and rules (600)    reporter.key   says what HXT costs (600)
-entropy.seed        seed of the committed hash chain (mode 600)
+entropy.seed        seed of the committed hash chain (600)      snapshots/      states at the starts of epochs
+node.key            of a node that makes no blocks (600)
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class DataDir:
         self.governance_key = folder / "governance.key"
         self.reporter_key = folder / "reporter.key"
         self.entropy_seed = folder / "entropy.seed"
+        self.node_key = folder / "node.key"
+        self.snapshots = folder / "snapshots"
         self.database = folder / "chain.db"
 
     def create(
@@ -109,6 +112,41 @@ class DataDir:
             ) from error
         except (OSError, InvalidGenesis) as error:
             raise DataDirError(f"{self.genesis}: {error}") from error
+
+    def join(self, genesis: bytes, network: api.Network) -> Chain:
+        """Write the files of a node that joins a network; its own key is made here.
+
+        Raises DataDirError where the folder holds a network already, or the genesis isn't that network's.
+        """
+        if self.genesis.exists():
+            raise DataDirError(f"{self.folder} holds a network already: run it, or choose another directory")
+        try:
+            chain = decode_genesis(genesis)
+        except InvalidGenesis as error:
+            raise DataDirError(f"the genesis that the seed gave: {error}") from error
+        if chain.genesis_hash.hex() != network.genesis_hash:
+            raise DataDirError(
+                f"the seed's genesis is {chain.genesis_hash.hex()[:16]}..., network {network.chain_id} has "
+                f"{network.genesis_hash[:16]}...: the seed serves another network"
+            )
+        make_folder(self.folder)
+        Keypair.load_or_create(self.node_key, chain.network)
+        content = msgspec.json.format(msgspec.json.encode(network), indent=2) + b"\n"
+        write_file_durably(self.network, content)
+        write_file_durably(self.genesis, genesis)
+        return chain
+
+    @property
+    def is_producer(self) -> bool:
+        """Whether this node has the key to make blocks with."""
+        return self.producer_key.exists()
+
+    def load_node_key(self, chain: Chain) -> Keypair:
+        """Read the key of a node that makes no blocks, or make it. Raises DataDirError."""
+        try:
+            return Keypair.load_or_create(self.node_key, chain.network)
+        except (KeyFileError, OSError) as error:
+            raise DataDirError(str(error)) from error
 
     def load_producer(self) -> Keypair:
         """Read the key that makes blocks. Raises DataDirError."""

@@ -38,7 +38,9 @@ from chain.node.routes.accounts import ACCOUNT_ROUTES
 from chain.node.routes.asking import BadRequest, NotThere
 from chain.node.routes.blocks import BLOCK_ROUTES
 from chain.node.routes.coverage import COVERAGE_ROUTES
+from chain.node.routes.governance import GOVERNANCE_ROUTES
 from chain.node.routes.hotspots import HOTSPOT_ROUTES
+from chain.node.routes.locked import LOCKED_ROUTES
 from chain.node.routes.network import NETWORK_ROUTES
 from chain.node.routes.rewards import REWARD_ROUTES
 from chain.node.routes.routers import ROUTER_ROUTES
@@ -125,6 +127,8 @@ def create_app(node: Node, faucet: Faucet | None, settings: ApiSettings | None =
             *ROUTER_ROUTES,
             *COVERAGE_ROUTES,
             *BLOCK_ROUTES,
+            *GOVERNANCE_ROUTES,
+            *LOCKED_ROUTES,
             *get_proof_routes(),
             *get_joining_routes(),
         ],
