@@ -60,7 +60,7 @@ class HotspotStatistics(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     name: str
     state: str
-    """active, replaced (by a new key) or retired"""
+    """active, replaced (by a new key), retired, or faulted"""
     beacons: int
     beacons_heard: int
     witnessed: int

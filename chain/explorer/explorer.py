@@ -15,7 +15,8 @@ from chain.explorer.live import LiveFeed
 from chain.explorer.observations import ObservationStore
 from chain.explorer.sentences import describe_for_map
 from chain.index.follower import ChainIndex
-from chain.index.rows import IndexedBlock, Row, get_address
+from chain.index.rendering import Row, get_address
+from chain.index.rows import IndexedBlock
 from chain.ledger.events import StoredEvent
 from chain.node.node import Node
 

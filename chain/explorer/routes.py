@@ -28,7 +28,7 @@ from chain.explorer.page import StaticFiles, create_page_routes
 from chain.index.cells import COARSEST_MAP_RESOLUTION, PUBLIC_RESOLUTION
 from chain.index.find_hexes import get_coverage
 from chain.index.find_hotspots import count_hotspots, get_map_links, get_placed_hotspots, search_hotspots
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.keys.address import NETWORK_TEST
 
 MAX_FEATURES = 20_000

@@ -17,7 +17,7 @@ from chain.explorer.sentences import describe_rejection, describe_reward
 from chain.index.find_hotspots import get_map_hotspot, get_map_links
 from chain.index.find_rewards import RewardFilter, find_rewards
 from chain.index.find_verdicts import VerdictFilter, find_verdicts
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.keys.public_key import InvalidPublicKey, PublicKey
 
 _INNER = ("cell", "rank", "crowd")

@@ -15,7 +15,8 @@ from chain.index.cells import (
 from chain.index.cursors import Found, Position
 from chain.index.find_hotspots import is_in_cell
 from chain.index.find_rewards import RewardFilter, sum_all
-from chain.index.rows import ACTIVE, Row
+from chain.index.rendering import Row
+from chain.index.rows import ACTIVE
 from chain.index.schema import COVERAGE, HOTSPOT
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, select
 
 from chain.index.cursors import Found, Position
 from chain.index.paging import find_page, read_body
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.index.schema import BLOCK, CLAIM, EPOCH, EVENT, PARTY, PRICE, ROUND, SUBJECT, TRANSACTION
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from chain.index.cells import LOCATION_RESOLUTION, compute_children_range
 from chain.index.cursors import Found, Position
 from chain.index.paging import find_all, find_page
-from chain.index.rows import ACTIVE, Row
+from chain.index.rendering import Row
+from chain.index.rows import ACTIVE
 from chain.index.schema import HOTSPOT, LINK
 
 _NOT_ON_MAPS = frozenset(

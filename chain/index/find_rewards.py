@@ -13,7 +13,7 @@ from chain.index.cells import LOCATION_RESOLUTION
 from chain.index.cursors import Found, Position
 from chain.index.find_hotspots import is_in_cell
 from chain.index.paging import find_page, read_body
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.index.schema import REWARD
 
 HOUR_MS = 3_600_000

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_
 
 from chain.index.cursors import Found, Position
-from chain.index.rows import Row
+from chain.index.rendering import Row
 
 _decoder = msgspec.json.Decoder()
 

@@ -6,19 +6,16 @@ rows that may exist already (a hotspot's sums, a link) is collected as a change 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from chain.index.cells import compute_public_cell
-from chain.keys.address import encode_address
-from chain.keys.public_key import PUBLIC_KEY_BYTES, PublicKey
-from chain.ledger.events import StoredEvent, render_event, render_value
+from chain.index.rendering import Row, find_keys, get_address, get_kind, render_body
+from chain.keys.public_key import PublicKey
+from chain.ledger.events import StoredEvent, render_event
 from chain.transactions.types import TransactionBody
-
-Row = dict[str, Any]
 
 HASH_BYTES = 32
 VERDICTS = frozenset({"beacon_verdict", "witness_verdict", "claim_verdict", "claim_unopened"})
@@ -34,7 +31,7 @@ SUMS = (
     "data_credits",
     "packets",
 )
-ACTIVE, REPLACED, RETIRED = "active", "replaced", "retired"
+ACTIVE, REPLACED, RETIRED, FAULTED = "active", "replaced", "retired", "faulted"
 
 _encoder = msgspec.json.Encoder()
 
@@ -69,58 +66,6 @@ class HotspotChange(NamedTuple):
     what: str
     """INSERT with all columns, SET some, ADD to the sums, REKEY: address and name of the new key."""
     values: Row
-
-
-@lru_cache(maxsize=100_000)
-def _encode_key(key: bytes) -> str:
-    return encode_address(key)
-
-
-def get_address(key: object) -> str:
-    """Address of a public key; empty where a report didn't say who."""
-    return _encode_key(key) if isinstance(key, bytes) and len(key) == PUBLIC_KEY_BYTES else ""
-
-
-def get_kind_of(body_type: type[msgspec.Struct]) -> str:
-    """A transaction type in the API's words: `location_assert`."""
-    name = body_type.__name__
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
-
-
-def get_kind(body: TransactionBody) -> str:
-    """A transaction's type."""
-    return get_kind_of(type(body))
-
-
-def render_body(value: object) -> Any:
-    """A transaction's body for JSON: keys as addresses, other bytes as hex, cells as H3 writes them."""
-    if isinstance(value, msgspec.Struct):
-        fields: Row = {}
-        for name in value.__struct_fields__:
-            field = getattr(value, name)
-            is_cell = name in ("location", "hex") and isinstance(field, int)
-            fields[name] = f"{field:x}" if is_cell else render_body(field)
-        tag = value.__struct_config__.tag
-        return fields if tag is None else {"type": get_kind(value), **fields}  # type: ignore[arg-type]
-    if isinstance(value, list | tuple):
-        return [render_body(item) for item in value]
-    return render_value(value)
-
-
-def find_keys(value: object, name: str = "") -> Iterator[tuple[str, bytes]]:
-    """All (name of the field, public key) in a body or an event's fields, however deep."""
-    if isinstance(value, bytes):
-        if len(value) == PUBLIC_KEY_BYTES:
-            yield name, value
-    elif isinstance(value, msgspec.Struct):
-        for field in value.__struct_fields__:
-            yield from find_keys(getattr(value, field), field)
-    elif isinstance(value, dict):
-        for field, item in value.items():
-            yield from find_keys(item, str(field))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from find_keys(item, name)
 
 
 class Rows:
@@ -242,6 +187,9 @@ class Rows:
 
     def _retire_hotspot(self, stored: StoredEvent, f: Row) -> None:
         self.hotspots.append(HotspotChange(get_address(f["hotspot"]), SET, {"state": RETIRED}))
+
+    def _slash_hotspot(self, stored: StoredEvent, f: Row) -> None:
+        self.hotspots.append(HotspotChange(get_address(f["hotspot"]), SET, {"state": FAULTED}))
 
     def _rekey_hotspot(self, stored: StoredEvent, f: Row) -> None:
         """What the old key did until now is the new key's; what comes late for the old one stays its own."""
@@ -427,6 +375,7 @@ _HANDLERS: dict[str, Any] = {
     "hotspot_transferred": Rows._transfer_hotspot,
     "hotspot_rekeyed": Rows._rekey_hotspot,
     "hotspot_retired": Rows._retire_hotspot,
+    "hotspot_slashed": Rows._slash_hotspot,
     "claim_verdict": Rows._keep_verdict,
     "claim_unopened": Rows._keep_verdict,
 }

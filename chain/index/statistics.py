@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from chain.index.find_hotspots import count_hotspots
 from chain.index.find_rewards import DAY_MS, HOUR_MS, WEEK_MS, RewardFilter, sum_all
 from chain.index.find_verdicts import count_by_reason
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.index.schema import BLOCK, CLAIM, COVERAGE, EPOCH, HOTSPOT, LINK, METADATA, TRANSACTION
 
 PERIODS = {"hour": HOUR_MS, "day": DAY_MS, "week": WEEK_MS}

@@ -14,17 +14,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from chain.index.database import IndexDatabase
-from chain.index.rows import (
-    ADD,
-    INSERT,
-    REPLACED,
-    SET,
-    SUMS,
-    HotspotChange,
-    IndexedBlock,
-    Row,
-    Rows,
-)
+from chain.index.rendering import Row
+from chain.index.rows import ADD, INSERT, REPLACED, SET, SUMS, HotspotChange, IndexedBlock, Rows
 from chain.index.schema import (
     BLOCK,
     CLAIM,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Literal
 
 import h3.api.basic_int as h3
 
@@ -19,11 +20,15 @@ from chain.blocks.genesis import Chain
 from chain.blocks.header import Block, compute_block_hash
 from chain.coverage.challenges import Challenge
 from chain.coverage.tables import OpenRound
-from chain.index.rows import Row
+from chain.index.rendering import Row
 from chain.keys.address import NETWORK_TEST, encode_address
 from chain.keys.public_key import PublicKey
 from chain.ledger.state import State
 from chain.ledger.tables import CHANNEL_CLAIMS, Account, Channel, Hotspot, Router, Supply
+
+#: By the numbers in `Hotspot.capability` and `Hotspot.status`.
+_CAPABILITIES: tuple[Literal["full", "data_only"], ...] = ("full", "data_only")
+_STATUSES: tuple[Literal["active", "retired", "faulted"], ...] = ("active", "retired", "faulted")
 
 
 def view_network(chain: Chain, seeds: Sequence[str] = ()) -> api.Network:
@@ -55,6 +60,8 @@ def view_hotspot(key: bytes, hotspot: Hotspot) -> api.Hotspot:
         elevation_m=hotspot.elevation_m,
         added_height=hotspot.added_height,
         location_height=hotspot.location_height,
+        capability=_CAPABILITIES[hotspot.capability],
+        status=_STATUSES[hotspot.status],
     )
 
 
@@ -84,12 +91,18 @@ def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Chann
         data_credits=channel.data_credits,
         claimed_data_credits=channel.claimed_data_credits,
         opened_height=channel.opened_height,
+        allotted_data_credits=channel.allotted,
+        reserved_data_credits=channel.reserved,
+        expires_at_ms=channel.expires_at_ms or None,
+        closing_at_ms=channel.closing_at_ms or None,
+        disputed_height=channel.disputed_height or None,
         claims=[
             api.ChannelClaim(
                 hotspot=encode_address(key[len(channel_id) :]),
                 sequence=claim.sequence,
                 total_data_credits=claim.total_data_credits,
                 total_packets=claim.total_packets,
+                allotted_data_credits=claim.allotted,
             )
             for key, claim in state.iterate(CHANNEL_CLAIMS, channel_id)
         ],
@@ -154,6 +167,7 @@ def view_account(key: bytes, account: Account, next_nonce: int) -> api.Account:
         address=encode_address(key),
         hxt=account.hxt,
         data_credits=account.data_credits,
+        burnt_hxt=account.burnt_hxt,
         nonce=account.nonce,
         next_nonce=next_nonce,
     )

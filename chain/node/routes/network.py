@@ -11,9 +11,11 @@ from litestar.params import PathParameter
 from chain import api
 from chain.api_history import Page, ParameterText, Period, Price, PriceRecord, Statistics
 from chain.blocks.application import get_open_round
+from chain.governance.producer import get_producer
 from chain.index.find_history import find_prices
 from chain.index.find_hotspots import count_hotspots
 from chain.index.statistics import compute_statistics
+from chain.keys.address import encode_address
 from chain.ledger.balances import get_supply
 from chain.ledger.parameters import Parameters
 from chain.ledger.price import PRICE, get_hxt_price
@@ -56,7 +58,7 @@ async def get_status(state: AppState) -> api.Status:
         pending_reports=node.mempool.reports,
         hotspots=hotspots,
         routers=sum(1 for _ in ledger.iterate(ROUTERS)),
-        producer=node.chain.producer.address,
+        producer=encode_address(get_producer(ledger).key),
     )
 
 

@@ -13,7 +13,7 @@ from litestar.params import JSONBody, QueryParameter
 from chain import api
 from chain.api_history import Page, TransactionRecord
 from chain.index.find_history import find_transactions
-from chain.index.rows import get_kind_of
+from chain.index.rendering import get_kind_of
 from chain.node.routes.asking import (
     PLACE,
     Address,

@@ -37,7 +37,8 @@ from tests.unit.chain.world import CELL
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chain")
-    init(folder, "--round-seconds", "2", "--epoch-seconds", "6")
+    # The faucet gives enough for a hotspot's and a router's bond.
+    init(folder, "--round-seconds", "2", "--epoch-seconds", "6", "--faucet-hxt", "500")
     return folder
 
 

@@ -15,7 +15,8 @@ from chain.index.database import IndexDatabase, IndexUnavailable
 from chain.index.find_hexes import get_coverage, get_hex
 from chain.index.find_rewards import RewardFilter, find_rewards, sum_all, sum_rewards
 from chain.index.find_verdicts import VerdictFilter, find_verdicts
-from chain.index.rows import IndexedBlock, get_address
+from chain.index.rendering import get_address
+from chain.index.rows import IndexedBlock
 from chain.index.taking_in import WrongBlock, take_in
 from chain.ledger.events import Event, StoredEvent, render_event
 from chain.ledger.tables import HOTSPOTS
