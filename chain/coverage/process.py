@@ -27,6 +27,7 @@ from chain.coverage.tables import (
 )
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
+from chain.ledger.past_rounds import PastRound, remember_round
 from chain.ledger.state import State
 from chain.ledger.tables import EXCLUSIONS, HOTSPOTS, ONLY
 
@@ -46,6 +47,13 @@ def open_round(state: State, context: BlockContext) -> list[Event]:
         openings_from_ms=max(closes_at_ms - parameters.opening_ms, context.time_ms),
     )
     state.put(OPEN_ROUND, ONLY, opened)
+    remember_round(
+        state,
+        context.epoch,
+        opened.entropy,
+        PastRound(opened.round, opened.opened_at_ms, opened.closes_at_ms, opened.timestamp_s),
+        context.parameters.evidence_epochs,
+    )
     for key, _ in state.iterate(CHALLENGES):
         state.delete(CHALLENGES, key)
     challenges = compute_challenges(

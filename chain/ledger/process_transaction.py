@@ -22,6 +22,7 @@ from chain.data.process_channel_claim import process_channel_claim
 from chain.data.process_channel_close import process_channel_close
 from chain.data.process_channel_dispute import process_channel_dispute
 from chain.data.process_channel_open import process_channel_open
+from chain.faults.process_fault_evidence import process_fault_evidence
 from chain.governance.process_auditor_set import process_auditor_set
 from chain.governance.process_exclusion_set import process_exclusion_set
 from chain.governance.process_governance_change import process_governance_change
@@ -70,6 +71,7 @@ from chain.transactions.types import (
     ChannelOpen,
     CoverageRequest,
     ExclusionSet,
+    FaultEvidence,
     FieldSighting,
     GovernanceChange,
     HotspotAdd,
@@ -99,6 +101,7 @@ _PROCESSES: dict[type[Any], Callable[[State, Any, BlockContext], list[Event]]] =
     HotspotRekey: process_hotspot_rekey,
     HotspotRetire: process_hotspot_retire,
     FieldSighting: process_field_sighting,
+    FaultEvidence: process_fault_evidence,
     LocationAssert: process_location_assert,
     RouterRegister: process_router_register,
     RouterUpdate: process_router_update,

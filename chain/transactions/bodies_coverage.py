@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chain.transactions.fields import Amount, Cell, Key, Nonce
+from chain.transactions.fields import Amount, Cell, Hash, Key, Nonce
 
 MAX_EVIDENCE_BYTES = 2_048
 
@@ -44,28 +44,37 @@ class FieldSighting(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
     """SHA-256 of the tester's recording, where there is one."""
 
 
-class BeaconEquivocation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
-    """Two different beacon reports of one hotspot made from one entropy: it chose among secrets."""
+Evidence = Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
 
-    one: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
-    """Signed report envelope."""
-    other: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
+
+class BeaconEquivocation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
+    """Two beacon reports of one hotspot made from one entropy with two secrets: it chose among them."""
+
+    one: Evidence
+    """Signed report envelope, the lower one as bytes."""
+    other: Evidence
 
 
 class ClaimEquivocation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
-    """Two different witness reports of one hotspot about one beacon: it chose among measurements."""
+    """Two claims of one hotspot that open to two measurements of one beacon: it chose among them."""
 
-    one: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
-    """Signed report envelope."""
-    other: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
+    one: Evidence
+    """Signed witness report in its envelope, with the nonce that opens its claim; the lower one as bytes."""
+    one_claim: Evidence
+    """Signed claim of it, in its envelope."""
+    other: Evidence
+    other_claim: Evidence
+    public_entropy: Hash
+    """What the beacon was made from: its round's entropy and the beaconer's secret."""
+    local_entropy: Annotated[bytes, Meta(max_length=64)]
 
 
 class HeaderEquivocation(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
     """Two different headers of one producer at one height."""
 
-    one: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
-    """Encoded signed header."""
-    other: Annotated[bytes, Meta(max_length=MAX_EVIDENCE_BYTES)]
+    one: Evidence
+    """Encoded signed header, the lower one as bytes."""
+    other: Evidence
 
 
 class FaultEvidence(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=27):
