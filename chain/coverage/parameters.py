@@ -4,10 +4,14 @@ They are part of the chain's parameters: fixed by genesis, the same for every no
 are the defaults; a demo network passes its own pace.
 """
 
+import h3.api.basic_int as h3
 import msgspec
 
 from chain.coverage.beacon import compute_beacon_airtime_ms
 from hardware.lora.regions import get_region
+
+#: H3 resolution of asserted locations.
+LOCATION_RESOLUTION = 12
 
 
 class RegionArea(msgspec.Struct, frozen=True, array_like=True):
@@ -160,9 +164,23 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
                 f"opening_ms is {self.opening_ms}: must be 0 or more and less than round_ms {self.round_ms}, "
                 "for beacons need the rest"
             )
-        for name in ("witness_gain_ddbi", "minimum_witness_spacing_m", "beacon_power_range_db"):
-            if getattr(self, name) < 0:
-                return f"{name} is {getattr(self, name)}: must not be negative"
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, int) and value < 0:
+                return f"{name} is {value}: must not be negative"
+        if self.beacon_bandwidth_hz not in (125_000, 250_000, 500_000):
+            return (
+                f"beacon_bandwidth_hz is {self.beacon_bandwidth_hz}: must be one of LoRaWAN's, 125000, "
+                "250000 or 500000"
+            )
+        if not 0 < self.beacon_frequency_hz < 2**32:
+            return f"beacon_frequency_hz is {self.beacon_frequency_hz}: must be 1 to {2**32 - 1}"
+        for name in ("slot_reuse_resolution", "minimum_distance_resolution"):
+            if getattr(self, name) > LOCATION_RESOLUTION:
+                return (
+                    f"{name} is {getattr(self, name)}: must be at most {LOCATION_RESOLUTION}, that of "
+                    "asserted locations"
+                )
         if not 0 <= self.weak_evidence_ppm <= 1_000_000:
             return f"weak_evidence_ppm is {self.weak_evidence_ppm}: must be 0 to 1000000"
         if self.accept_unsolicited_beacons and not self.accept_unclaimed_reports:
@@ -172,6 +190,10 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
                 get_region(region)
             except ValueError as error:
                 return str(error)
+        for area in self.region_areas:
+            for cell in area.cells:
+                if not h3.is_valid_cell(cell) or h3.get_resolution(cell) > LOCATION_RESOLUTION:
+                    return f"region_areas: {cell} is no H3 cell of resolution 0 to 12, as a whole number"
         if self.unsolicited_interval_ms < 1:
             return f"unsolicited_interval_ms is {self.unsolicited_interval_ms}: must be at least 1"
         return None
