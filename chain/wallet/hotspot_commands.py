@@ -41,6 +41,7 @@ def add_command(
     """A hotspot joins under the owner. It consents with its own key, or a stock gateway with its own
     message.
     """
+    from chain.keys import PublicKey
     from chain.transactions.bodies_hotspots import DATA_ONLY, FULL
     from chain.transactions.gateway_consent import (
         decode_gateway_consent,
@@ -57,7 +58,8 @@ def add_command(
     consent = b""
     if from_gateway is not None:
         consent = read_printed_consent(from_gateway)
-        key = decode_gateway_consent(consent).gateway
+        gateway = PublicKey.from_binary(decode_gateway_consent(consent).gateway)
+        key = making.session.check_key(gateway).binary
         verify_gateway_consent(consent, making.owner.binary, key, making.payer.binary)
     elif hotspot_key is not None:
         key = making.use_key(hotspot_key).binary

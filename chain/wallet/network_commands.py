@@ -86,6 +86,14 @@ def transfer_command(
     return RouterTransfer(**making.head(), owner=making.owner.binary, new_owner=new_owner.binary)
 
 
+@transaction_command(router_app, "retire")
+def retire_command(making: Making) -> TransactionBody:
+    """A router leaves for good; its bond comes free after unbonding."""
+    from chain.transactions.types import RouterRetire
+
+    return RouterRetire(**making.head(), owner=making.owner.binary)
+
+
 @transaction_command(validator_app, "stake")
 def stake_command(
     making: Making,

@@ -21,6 +21,7 @@ _HXT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,8}))?", re.ASCII)
 _GAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9]))?", re.ASCII)
 _NUMBER = r"[+-]?[0-9]{1,3}(?:\.[0-9]{1,15})?"
 _PLACE = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})", re.ASCII)
+_CELL = re.compile(r"[0-9a-fA-F]{15,16}", re.ASCII)
 _USD_UNITS = 10**8
 
 
@@ -59,12 +60,8 @@ def parse_place(text: str, resolution: int = LOCATION_RESOLUTION) -> int:
                 f"place {text!r}: latitude is -90 to 90 and comes first, longitude -180 to 180"
             )
         return int(h3.latlng_to_cell(latitude, longitude, resolution))
-    try:
-        cell = int(h3.str_to_int(text))
-        is_cell = bool(h3.is_valid_cell(cell))
-    except ValueError:
-        is_cell = False
-    if not is_cell:
+    cell = int(text, 16) if _CELL.fullmatch(text) else 0
+    if not h3.is_valid_cell(cell):
         raise InvalidValue(f"place {text!r}: write latitude,longitude as 52.52,13.405, or an H3 cell")
     if h3.get_resolution(cell) != resolution:
         raise InvalidValue(

@@ -6,7 +6,7 @@ has its sentences; a type without any is an error, so that nobody signs what thi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import h3.api.basic_int as h3
 import msgspec
@@ -36,6 +36,7 @@ from chain.transactions.types import (
     PriceReport,
     ProducerRotate,
     RouterRegister,
+    RouterRetire,
     RouterTransfer,
     RouterUpdate,
     RuleUpgrade,
@@ -121,6 +122,10 @@ def describe_transaction(body: TransactionBody) -> list[str]:
                 f"Router {key(body.owner)} gets the new owner key {key(body.new_owner)}; bond and "
                 "channels go along."
             ]
+        case RouterRetire():
+            lines = [
+                f"Router {key(body.owner)} leaves for good; its bond comes free later, its channels go on."
+            ]
         case ChannelOpen():
             lines = [
                 f"Router {key(body.router)} locks {body.data_credits} data credits to pay hotspots with."
@@ -149,9 +154,9 @@ def describe_transaction(body: TransactionBody) -> list[str]:
             ]
         case ChannelDispute():
             lines = [
-                f"{key(body.payer)} shows two vouchers of channel {body.one.voucher.channel_id.hex()} "
-                "with the same "
-                f"sequence {body.one.voucher.sequence}: its router loses its bond."
+                f"{key(body.payer)} shows two vouchers of channel {body.one.voucher.channel_id.hex()} for "
+                f"hotspot {key(body.one.voucher.hotspot)} with the same sequence "
+                f"{body.one.voucher.sequence}: the router loses its bond."
             ]
         case ParameterChange():
             lines = [
@@ -208,6 +213,8 @@ def describe_transaction(body: TransactionBody) -> list[str]:
             ]
         case FaultEvidence():
             lines = [f"{key(body.payer)} proves a fault: {type(body.evidence).__name__}."]
+        case _:
+            assert_never(body)
     return [
         *lines,
         f"Fee: {body.fee} data credits, paid by {key(body.payer)}, whose transaction number {body.nonce} "
