@@ -49,7 +49,7 @@ class GovernedWorld(World):
         return RuleUpgrade(**self.decide(), protocol_version=version, activation_height=height)
 
     def report(self, reporter: str, hxt_price: int) -> PriceReport:
-        return PriceReport(**self.head("alice"), reporter=self[reporter], hxt_price=hxt_price)
+        return PriceReport(**self.head("carol"), reporter=self[reporter], hxt_price=hxt_price)
 
     def wait(self, ms: int) -> None:
         """Block time goes on."""

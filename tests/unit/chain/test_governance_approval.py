@@ -19,7 +19,6 @@ from tests.unit.chain.governed_world import DECIDERS, GovernedWorld, kinds
 from tests.unit.chain.home import make_genesis
 from tests.unit.chain.world import World, make_key
 
-
 #: Of a type that there is not.
 NO_KEY = b"\x17" + bytes(32)
 
