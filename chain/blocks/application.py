@@ -23,6 +23,7 @@ from chain.governance.producer import get_producer, process_producer_takeover
 from chain.governance.schedule import process_activations
 from chain.governance.validators import process_unbonding
 from chain.keys.public_key import PublicKey
+from chain.ledger.bonds import release_free_bonds
 from chain.ledger.conservation import check_conservation, recount
 from chain.ledger.context import BlockContext
 from chain.ledger.events import Event
@@ -116,6 +117,7 @@ def process_boundaries(
     if boundaries.closes_epoch:
         events += process_epoch_close(state, context)
         events += process_unbonding(state, context)
+        events += release_free_bonds(state, boundaries.epoch)
         for hotspot, _ in iterate_carried_data(state, context.epoch):
             state.delete(CARRIED_DATA, context.epoch.to_bytes(8, "big") + hotspot)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from chain.ledger.bonds import BONDS
 from chain.ledger.tables import CHANNELS, DevAddrRange, get_account
 from chain.transactions import (
     Burn,
@@ -12,6 +14,7 @@ from chain.transactions import (
     HotspotAdd,
     HotspotCredits,
     RouterRegister,
+    RouterRetire,
 )
 from tests.unit.chain.home import FAUCET, Home, make_genesis, make_parameters
 from tests.unit.chain.world import make_key
@@ -26,7 +29,7 @@ def make_home(folder: Path, name: str = "chain", **changes: int) -> Home:
 
 def open_channel(home: Home) -> bytes:
     """A router of the faucet's key, a hotspot, and a channel of 500."""
-    head = {"payer": ME, "nonce": 1, "fee": 0}
+    head: dict[str, Any] = {"payer": ME, "nonce": 1, "fee": 0}
     home.make_block(home.build(Burn(**head, payee=ME, hxt=10**8), FAUCET))
     home.make_block(home.build(HotspotAdd(**head, owner=ME, hotspot=BOX, capability=1), FAUCET, HOTSPOT))
     register = RouterRegister(
@@ -87,4 +90,23 @@ def test_an_old_channel_closes_by_itself(tmp_path: Path) -> None:
     home.make_block(after_ms=3_250)
     assert "channel_settled" in get_kinds(home, home.engine.head.height)
     assert home.state.get(CHANNELS, channel_id) is None
+    home.store.close()
+
+
+def test_a_bond_comes_free_with_the_epoch(tmp_path: Path) -> None:
+    home = make_home(
+        tmp_path, channel_claim_window_ms=1_000, evidence_epochs=1, unbonding_epochs=4, router_bond_hxt=77
+    )
+    channel_id = open_channel(home)
+    close = ChannelClose(payer=ME, nonce=1, fee=0, router=ME, channel_id=channel_id)
+    home.make_block(home.build(close, FAUCET))
+    home.make_block(after_ms=3_000)
+    home.make_block(home.build(RouterRetire(payer=ME, nonce=1, fee=0, owner=ME), FAUCET))
+    [bond] = [bond for _, bond in home.state.iterate(BONDS)]
+    assert (bond.hxt, bond.free_epoch) == (77, 4)
+    home.make_block(after_ms=90_000)
+    assert list(home.state.iterate(BONDS))
+    home.make_block(after_ms=30_000)
+    assert not list(home.state.iterate(BONDS))
+    assert "bond_released" in get_kinds(home, home.engine.head.height)
     home.store.close()
