@@ -28,8 +28,8 @@ REWARDS = (BEACON, WITNESS, DATA, DEMAND)
 
 
 class EpochInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an epoch's rewards depend on. Keys of hotspots are 33 bytes; only hotspots in service (not
-    retired, not ended by a fault) are in ``active``, ``audited`` and ``carried``."""
+    """All that an epoch's rewards depend on. Keys of hotspots are 33 bytes; only hotspots that no fault
+    has ended are in ``active``, ``audited`` and ``carried``."""
 
     epoch: int
     scheduled_hxt: int

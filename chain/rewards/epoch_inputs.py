@@ -1,8 +1,9 @@
 """What an epoch's rewards depend on, read from the state at its close.
 
 Coverage was counted for keys; a hotspot whose key was replaced in the epoch is one hotspot, and stands
-where its first key was first heard. Retired hotspots and those that a fault has ended are left out, and so
-is coverage of those that only carry data.
+where its first key was first heard. Those that a fault has ended are left out, and so is coverage of those
+that only carry data. One that retired in the epoch counts with what it did before: who heard it would lose
+with it, and its rewards wait in escrow like any others.
 """
 
 import h3.api.basic_int as h3
@@ -22,6 +23,7 @@ from chain.ledger.audits import is_audited
 from chain.ledger.balances import get_supply
 from chain.ledger.bounties import compute_part_of_epoch, iterate_hex_bounties
 from chain.ledger.context import BlockContext
+from chain.ledger.escrow import FAULTED
 from chain.ledger.net_emission import NetEmission, get_net_emission
 from chain.ledger.state import State
 from chain.ledger.tables import HOTSPOTS, HXT, SUCCESSORS, Hotspot, get_successor, iterate_carried_data
@@ -29,13 +31,13 @@ from chain.rewards.demand import Carried, Offer
 from chain.rewards.emission import compute_epoch_emission
 from chain.rewards.epoch import EpochInputs
 
-#: ``Hotspot.status`` of one in service, and ``Hotspot.capability`` of one that takes part in coverage.
-IN_SERVICE, FULL = 0, 0
+#: ``Hotspot.capability`` of one that takes part in coverage.
+FULL = 0
 
 
 class _Hotspots:
     """Who stands for a key that coverage was counted for: a hotspot whose key was replaced in the epoch is
-    one hotspot, in service or not."""
+    one hotspot, ended or not."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -48,11 +50,11 @@ class _Hotspots:
             self._keys[key] = get_successor(self._state, key)
         return self._keys[key]
 
-    def get_in_service(self, key: bytes) -> Hotspot | None:
-        """The row of a key of now, unless it is retired or ended by a fault."""
+    def get_unless_ended(self, key: bytes) -> Hotspot | None:
+        """The row of a key of now, unless a fault has ended it."""
         if key not in self._rows:
             row = self._state.get(HOTSPOTS, key)
-            self._rows[key] = row if row is not None and row.status == IN_SERVICE else None
+            self._rows[key] = row if row is not None and row.status != FAULTED else None
         return self._rows[key]
 
 
@@ -63,7 +65,7 @@ def get_epoch_inputs(state: State, context: BlockContext) -> EpochInputs:
     active = _get_active(state, epoch, hotspots)
     carried = {}
     for hotspot, data in iterate_carried_data(state, epoch):
-        row = hotspots.get_in_service(hotspot)
+        row = hotspots.get_unless_ended(hotspot)
         if row is not None:
             location = active.get(hotspot, row.location)
             carried[hotspot] = Carried(data.data_credits, data.packets, data.value_hxt, location)
@@ -83,14 +85,14 @@ def get_epoch_inputs(state: State, context: BlockContext) -> EpochInputs:
 
 
 def _get_active(state: State, epoch: int, hotspots: _Hotspots) -> dict[bytes, int]:
-    """Hotspots in service that take part in coverage, and where each was first in the epoch."""
+    """Hotspots not ended that take part in coverage, and where each was first in the epoch."""
     active: dict[bytes, int] = {}
     prefix = get_epoch_key(epoch)
     rows = [(key[len(prefix) :], row.location) for key, row in state.iterate(ACTIVE, prefix)]
     # Where a key was replaced, what the older key did came first.
     for key, location in sorted(rows, key=lambda row: _count_successors(state, row[0])):
         hotspot = hotspots.get_key(key)
-        row = hotspots.get_in_service(hotspot)
+        row = hotspots.get_unless_ended(hotspot)
         if row is not None and row.capability == FULL:
             active[hotspot] = location
     return active

@@ -30,6 +30,7 @@ from chain.ledger.bounties import (
 from chain.ledger.conservation import check_conservation, recount
 from chain.ledger.events import Event, StoredEvent, render_event
 from chain.ledger.parameters import Parameters
+from chain.ledger.state import Table
 from chain.ledger.tables import DATA_CREDITS, HOTSPOTS, Hotspot
 from chain.rewards.process import process_epoch_close
 from chain.transactions import Reason
@@ -181,8 +182,8 @@ def test_parts_burn_where_they_are_earned() -> None:
     [ended] = get_fields(events, "coverage_request_ended")
     assert ended["returned_data_credits"] == 0
     assert get_supply(world.state, DATA_CREDITS).burnt - burnt_before == 10_000
-    for table in (BOUNTIES, BOUNTY_ENDS, BOUNTY_END_EPOCHS):
-        assert list(world.state.iterate(table)) == []
+    tables: tuple[Table[Any], ...] = (BOUNTIES, BOUNTY_ENDS, BOUNTY_END_EPOCHS)
+    assert not any(list(world.state.iterate(table)) for table in tables)
 
 
 def test_what_nobody_earned_stays_for_later_and_goes_back_at_the_end() -> None:

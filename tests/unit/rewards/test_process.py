@@ -5,25 +5,47 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chain.coverage.tables import ACTIVE, BEACON_TOTALS, WITNESS_TOTALS, Active, get_epoch_key
+from chain.coverage.tables import (
+    ACTIVE,
+    BEACON_TOTALS,
+    WITNESS_TOTALS,
+    Active,
+    BeaconTotal,
+    WitnessTotal,
+    get_epoch_key,
+)
 from chain.data.carried_data import add_carried_data
 from chain.ledger.balances import get_supply
 from chain.ledger.conservation import check_conservation
 from chain.ledger.escrow import ESCROW, Escrow
 from chain.ledger.events import Event
-from chain.ledger.tables import HOTSPOTS, HXT, get_account
+from chain.ledger.tables import (
+    AUDITORS,
+    HOTSPOTS,
+    HXT,
+    MET,
+    SUCCESSORS,
+    Auditor,
+    Met,
+    Successor,
+    get_account,
+)
 from chain.rewards.coverage_shares import compute_scales
 from chain.rewards.emission import compute_epoch_emission
-from chain.rewards.epoch import REWARDS
+from chain.rewards.epoch import REWARDS, compute_epoch_rewards
 from chain.rewards.epoch_inputs import get_epoch_inputs
 from chain.rewards.hex_density import HIP104_LIMITS, SCALE
 from chain.rewards.pools import PPM
 from chain.rewards.process import process_epoch_close
 from tests.unit.coverage.test_process import run_honest_round
 from tests.unit.coverage.town import PARAMETERS, Town, get_place
+from tests.unit.rewards.epochs import make_hotspot
 
 #: All coverage is paid, escrow is released after two epochs.
 OPEN = replace(PARAMETERS, audit_period_epochs=0, escrow_epochs=2)
+
+
+NEW = make_hotspot(77)
 
 
 def close(town: Town, epoch: int = 0) -> list[Event]:
@@ -225,3 +247,122 @@ def test_hexes_are_those_of_the_first_activity_in_the_epoch(town: Town) -> None:
     town.state.put(HOTSPOTS, key, moved)
     run_honest_round(town, round=1)
     assert town.state.get(ACTIVE, get_epoch_key(0) + key) == first
+
+
+# Who earns
+
+
+def change(town: Town, hotspot: int, **changes: Any) -> None:
+    key = town.keys[hotspot].public_key.binary
+    row = town.state.get(HOTSPOTS, key)
+    assert row is not None
+    town.state.put(HOTSPOTS, key, replace(row, **changes))
+
+
+def test_a_hotspot_that_a_fault_has_ended_earns_nothing_more(town: Town) -> None:
+    carry(town, 0, 1_000, 1)
+    change(town, 0, status=2)
+    events = close(town)
+    key = town.keys[0].public_key.binary
+    assert key not in {event.fields["hotspot"] for event in events[:-1]}
+    assert get_summary(events)["data_paid"] == 0
+    assert len(get_rewards(events, "witness")) == 2
+    assert_figures_add_up(get_summary(events))
+
+
+def test_a_hotspot_that_retired_earns_for_what_it_did_before(town: Town) -> None:
+    change(town, 0, status=1)
+    assert len(get_rewards(close(town), "witness")) == 3
+
+
+def test_a_hotspot_that_is_gone_earns_nothing(town: Town) -> None:
+    town.state.delete(HOTSPOTS, town.keys[0].public_key.binary)
+    assert len(get_rewards(close(town), "beacon")) == 2
+
+
+def test_hotspots_that_only_carry_data_earn_for_data_alone(town: Town) -> None:
+    carry(town, 0, 1_000, 1)
+    change(town, 0, capability=1)
+    key = town.keys[0].public_key.binary
+    events = close(town)
+    earned = [e.fields["reward"] for e in events if e.kind == "reward_earned" and e.fields["hotspot"] == key]
+    assert earned == ["data"]
+    # Its hexagon makes demand, and nobody else covers it.
+    assert get_summary(events)["demand_claims"] == 0
+
+
+def test_coverage_that_nobody_has_audited_is_not_paid(town: Town) -> None:
+    town.parameters = replace(OPEN, audit_period_epochs=30)
+    carry(town, 0, 1_000, 1)
+    events = close(town)
+    assert get_kinds(events) == {"reward_earned", "epoch_closed"}
+    assert set(get_rewards(events, "data")) == {town.keys[0].public_key.binary}
+    assert get_summary(events)["paid"] == get_summary(events)["data_paid"]
+    assert get_summary(events)["audited"] == 0 and get_summary(events)["active"] == 3
+
+
+def test_audited_hotspots_and_those_that_were_met_are_paid(town: Town) -> None:
+    town.parameters = replace(OPEN, audit_period_epochs=30)
+    first, second, third = (key.public_key.binary for key in town.keys)
+    town.state.put(AUDITORS, first, Auditor(0, 10))
+    town.state.put(MET, second, Met(0, first))
+    events = close(town)
+    assert set(get_rewards(events, "beacon")) == set(get_rewards(events, "witness")) == {first, second}
+    summary = get_summary(events)
+    assert (summary["audited"], third in get_rewards(events, "beacon")) == (2, False)
+    # The third's part is more than the network holds back for such: a tenth of the pools.
+    pools = summary["beacon_pool"] + summary["witness_pool"]
+    assert pools // 10 - 100 <= summary["unaudited"] <= pools // 10
+    assert_figures_add_up(summary)
+
+
+def test_a_hotspot_whose_key_was_replaced_is_one_hotspot(town: Town) -> None:
+    town.state.put(ACTIVE, get_epoch_key(0) + NEW, Active(get_place(45.3, 5.8)))
+    old = town.keys[0].public_key.binary
+    other = town.keys[1].public_key.binary
+    place = town.state.get(ACTIVE, get_epoch_key(0) + old)
+    row = town.state.get(HOTSPOTS, old)
+    assert row is not None and place is not None
+    town.state.delete(HOTSPOTS, old)
+    town.state.put(HOTSPOTS, NEW, row)
+    town.state.put(SUCCESSORS, old, Successor(NEW))
+    prefix = get_epoch_key(0)
+    town.state.put(BEACON_TOTALS, prefix + NEW, BeaconTotal(2_500, 1, 1))
+    town.state.put(WITNESS_TOTALS, prefix + NEW + other, WitnessTotal(10_000, 1))
+    town.state.put(WITNESS_TOTALS, prefix + other + NEW, WitnessTotal(10_000, 1))
+    town.state.put(WITNESS_TOTALS, prefix + NEW + old, WitnessTotal(10_000, 1))
+    inputs = get_epoch_inputs(town.state, town.get_context())
+    # It stands where its first key was heard first, and is no witness of itself.
+    assert inputs.active[NEW] == place.location and old not in inputs.active
+    assert inputs.beacons[NEW] == BeaconTotal(7_500, 2, 2)
+    assert inputs.witnesses[NEW, other] == inputs.witnesses[other, NEW] == WitnessTotal(20_000, 2)
+    assert not any(old in edge or edge == (NEW, NEW) for edge in inputs.witnesses)
+    assert NEW in get_rewards(close(town), "beacon")
+    check_conservation(town.state)
+
+
+def test_the_rule_alone_gives_the_same_payments(town: Town) -> None:
+    """What the node mints is what the pure function says of the epoch's inputs."""
+    carry(town, 1, 1_000, 3)
+    inputs = get_epoch_inputs(town.state, town.get_context(round=3))
+    rewards = compute_epoch_rewards(inputs)
+    events = close(town)
+    earned = [event.fields for event in events if event.kind == "reward_earned"]
+    assert [(f["hotspot"], f["reward"], f["hxt"], f["why"]) for f in earned] == [
+        (p.hotspot, p.reward, p.hxt, p.why) for p in rewards.payments
+    ]
+    assert rewards.figures.items() <= get_summary(events).items()
+
+
+def test_one_that_retires_in_the_epoch_takes_nothing_from_those_who_heard_it(town: Town) -> None:
+    key = town.keys[0].public_key.binary
+    carry(town, 0, 700, 650)
+    row = town.state.get(HOTSPOTS, key)
+    assert row is not None
+    everybody = get_epoch_inputs(town.state, town.get_context())
+    town.state.put(HOTSPOTS, key, replace(row, status=1))
+    assert get_epoch_inputs(town.state, town.get_context()) == everybody
+    town.state.put(HOTSPOTS, key, replace(row, status=2))
+    without = get_epoch_inputs(town.state, town.get_context())
+    assert key not in without.active
+    assert without.carried == {}
