@@ -4,9 +4,12 @@ serves; and which keys can become a hotspot's.
 
 from __future__ import annotations
 
+from typing import Any
+
 from chain.ledger.accepted_key import check_key
 from chain.ledger.context import BlockContext
-from chain.ledger.state import State
+from chain.ledger.stakes import STAKES
+from chain.ledger.state import State, Table
 from chain.ledger.tables import HOTSPOTS, ROUTERS, SUCCESSORS, Hotspot
 from chain.transactions.reasons import InvalidTransaction, Reason
 
@@ -59,10 +62,10 @@ def check_new_hotspot_key(state: State, key: bytes, owner: bytes, context: Block
     """A key that becomes a hotspot's: usable, of this network, and never anybody's before.
 
     A hotspot's key is known by what it did, so one that was replaced, retired or ended never comes back. Nor
-    must it be a router's owner: what replaces a key is found by the key alone, and a router's successor
-    isn't the hotspot's. That it owns other hotspots is nobody's business here: an owner's key is only asked
-    for its signature. Raises InvalidTransaction (invalid_key, wrong_network, hotspot_is_owner,
-    hotspot_exists, hotspot_retired, hotspot_faulted, key_in_use).
+    must it be a router's owner or a validator's: what replaces a key is found by the key alone, and a
+    router's successor isn't the hotspot's. That it owns other hotspots is nobody's business here: an owner's
+    key is only asked for its signature. Raises InvalidTransaction (invalid_key, wrong_network,
+    hotspot_is_owner, hotspot_exists, hotspot_retired, hotspot_faulted, key_in_use).
     """
     check_key(key, context)
     if key == owner:
@@ -81,7 +84,9 @@ def check_new_hotspot_key(state: State, key: bytes, owner: bytes, context: Block
         raise InvalidTransaction(
             Reason.KEY_IN_USE, "this key was replaced by another and can't join again: make a new key"
         )
-    if state.get(ROUTERS, key) is not None:
-        raise InvalidTransaction(
-            Reason.KEY_IN_USE, "this key is a router's owner: make one for the hotspot alone"
-        )
+    taken: tuple[tuple[Table[Any], str], ...] = ((ROUTERS, "a router's owner"), (STAKES, "a validator's"))
+    for table, whose in taken:
+        if state.get(table, key) is not None:
+            raise InvalidTransaction(
+                Reason.KEY_IN_USE, f"this key is {whose}: make one for the hotspot alone"
+            )

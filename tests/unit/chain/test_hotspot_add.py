@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from chain.ledger.balances import get_supply
 from chain.ledger.bonds import BONDS, Bond
 from chain.ledger.process_transaction import process_transaction
+from chain.ledger.stakes import STAKES, Stake
 from chain.ledger.tables import HOTSPOTS, HXT, SUCCESSORS, Hotspot, Successor
 from chain.transactions import (
     HotspotAdd,
@@ -184,3 +185,9 @@ def test_by_consent_the_hotspots_key_is_checked_though_it_does_not_sign() -> Non
     of_main_network = bytes([good.hotspot[0] & 0x0F]) + good.hotspot[1:]
     world.refuse(replace(good, hotspot=of_main_network), Reason.WRONG_NETWORK)
     world.refuse(replace(good, hotspot=b"\x1f" + good.hotspot[1:]), Reason.INVALID_KEY)
+
+
+def test_a_validators_key_is_no_hotspot() -> None:
+    world = World()
+    world.state.put(STAKES, world["validator"], Stake(world["bob"], 1, 1))
+    world.refuse(make(world, hotspot="validator"), Reason.KEY_IN_USE)
