@@ -158,7 +158,7 @@ class Network:
         folder = self.plan.data_dir / "chain"
         if not (folder / "network.json").exists():
             pace = flags(epoch_seconds=self.plan.epoch_s, round_seconds=self.plan.round_s, block_seconds=2)
-            init = flags(data_dir=folder, region=self.plan.region)
+            init = flags(data_dir=folder, region=self.plan.region, seed=self.url("map"))
             await self.supervisor.run_once("chain", "init", *init, *pace)
         await self.start(
             "chain", "chain run", data_dir=folder, http=self.at("map"), grpc=self.at("chain-grpc")

@@ -89,7 +89,9 @@ class EncryptedKeyFile(msgspec.Struct, forbid_unknown_fields=True):
         return sha256(_DOMAIN + values).hexdigest()[:16]
 
     def get_authenticated_values(self) -> bytes:
-        """What the cipher authenticates beside the seed: all that says how to decrypt, and for which address."""
+        """What the cipher authenticates beside the seed: all that says how to decrypt, and for which
+        address.
+        """
         values = [self.kind, self.version, self.address, self.kdf, self.effort, self.salt, self.cipher]
         return _DOMAIN + msgspec.json.encode(values)
 
@@ -100,7 +102,9 @@ def encode_plain_file(seed: bytes, address: str) -> bytes:
 
 
 def encode_encrypted_file(seed: bytes, address: str, passphrase: str, effort: Effort = USUAL_EFFORT) -> bytes:
-    """Return the content of an encrypted key file. Takes the time that `effort` says. Raises UnfitPassphrase."""
+    """Return the content of an encrypted key file. Takes the time that `effort` says. Raises
+    UnfitPassphrase.
+    """
     file = EncryptedKeyFile(
         kind="ed25519-encrypted",
         version=_VERSION,
@@ -147,7 +151,9 @@ def open_key_file(file: PlainKeyFile | EncryptedKeyFile, passphrase: str | None)
             raise KeyFileError("is damaged: restore it from a backup") from error
     else:
         if passphrase is None:
-            raise KeyIsEncrypted("is encrypted: it opens with its passphrase only (--passphrase-file)")
+            raise KeyIsEncrypted(
+                "is encrypted: wallet commands open it with its passphrase; a service needs a plain key"
+            )
         box = Aead(_derive_key(_normalize(passphrase), file))
         try:
             seed = box.decrypt(

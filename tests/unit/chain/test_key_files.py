@@ -170,7 +170,7 @@ def test_the_same_passphrase_however_it_is_typed(tmp_path: Path) -> None:
 
 def test_nobody_to_ask(tmp_path: Path) -> None:
     path, _ = save_encrypted(tmp_path)
-    with pytest.raises(KeyIsEncrypted, match=f"key file {path} is encrypted.*--passphrase-file"):
+    with pytest.raises(KeyIsEncrypted, match=f"key file {path} is encrypted: wallet commands open it"):
         Keypair.load(path)
 
 
