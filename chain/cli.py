@@ -50,6 +50,13 @@ def init_command(
         int | None, typer.Option(help="Least distance of a witness, H3 cells of resolution 11.")
     ] = None,
     faucet_hxt: Annotated[int, typer.Option(help="Whole HXT that the faucet gives at once; 0 = none.")] = 100,
+    escrow_epochs: Annotated[
+        int | None, typer.Option(help="Epochs that rewards wait until they are paid; 2 with --epoch-seconds.")
+    ] = None,
+    audit_epochs: Annotated[
+        int,
+        typer.Option(help="Epochs that coverage earns after somebody trusted met it; 0 = it earns without."),
+    ] = 0,
     seed: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,11 +76,15 @@ def init_command(
     changes = {
         "epoch_ms": None if epoch_seconds is None else epoch_seconds * 1000,
         "block_interval_ms": None if block_seconds is None else round(block_seconds * 1000),
+        "escrow_epochs": escrow_epochs,
+        "audit_period_epochs": audit_epochs,
         "faucet_hxt": faucet_hxt * HXT_UNITS,
         "genesis_allocation_hxt": FAUCET_ALLOCATION_HXT * HXT_UNITS if faucet_hxt else 0,
     }
     if round_seconds is not None and beacon_period_rounds is None:
         beacon_period_rounds = 1  # a network that runs fast is there to be watched
+    if epoch_seconds is not None and escrow_epochs is None:
+        changes["escrow_epochs"] = 2  # for the same reason: money should be seen to arrive
     coverage_changes = {
         "round_ms": None if round_seconds is None else round_seconds * 1000,
         # A fast round opens its claims in its last quarter; one data rate keeps its pace lawful.
