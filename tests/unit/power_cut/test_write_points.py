@@ -8,6 +8,7 @@ import pytest
 from tests.power_cut.write_points import UnreadableName, find_in
 from tests.power_cut.write_points import find_write_points as find_all
 from tests.unit.chain import test_crash as chain
+from tests.unit.chain import test_two_stores as two_stores
 from tests.unit.hotspot_host import test_write_points as hotspot
 from tests.unit.router import test_write_points as router
 from tests.unit.virtual import test_nonvolatile as board
@@ -17,7 +18,13 @@ def test_every_write_point_has_its_crash_test() -> None:
     """A point in a folder that has no such test, or in none of the lists, fails here; one that a story of the
     router or the hotspot doesn't come by fails there.
     """
-    tested = [*chain.WRITE_POINTS, *hotspot.POINTS, *router.POINTS, *board.WRITE_POINTS]
+    tested = [
+        *chain.WRITE_POINTS,
+        *two_stores.WRITE_POINTS,
+        *hotspot.POINTS,
+        *router.POINTS,
+        *board.WRITE_POINTS,
+    ]
     assert find_all() == {point.partition(":")[0] for point in tested}
 
 
