@@ -5,9 +5,9 @@ its time comes, and both can still be taken by a proof of what it did before, un
 a hurry is what somebody does who knows what is about to be found. Its row stays, so that its key can't join
 again with a clean slate.
 
-In the running round it is out of the challenges, unless its beacon has been reported. What it did in the
-running epoch is not paid any more (chain/rewards/epoch_inputs.py): a tidy owner claims its vouchers, waits
-for the epoch's end and retires it then.
+In the running round it is out of the challenges, unless its beacon has been reported: those who heard it
+would lose by its leaving. What it did before counts at the epoch's close, and what was promised to it for
+packets it may still claim.
 """
 
 from __future__ import annotations
