@@ -204,6 +204,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     dev_addr_ranges: list[DevAddrRange]
     eui_filters: list[EuiFilter]
     updated_height: int
+    status: Literal["active", "retired", "faulted"] = "active"
+    """Retired by its owner, or marked since it signed two vouchers of one sequence."""
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether packets may go there."""
+        return self.status == "active"
 
     def wants_dev_addr(self, dev_addr: int) -> bool:
         """Whether data frames of this DevAddr (32-bit number) go to this router."""

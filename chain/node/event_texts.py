@@ -84,6 +84,12 @@ def _describe_changed_parameters(f: Fields) -> str:
     return "parameters changed: " + ", ".join(f"{name} is {value}" for name, value in pairs)
 
 
+_WHY_CLOSING = {
+    "router": "it closes a channel",
+    "expired": "a channel has come of age and closes",
+    "disputed": "a channel closes after a proven fraud",
+}
+
 _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "payment": _describe_payment,
     "burn": lambda f: (
@@ -96,7 +102,20 @@ _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "channel_opened": lambda f: (
         f"router {name_of(f['router'])} locked {f['data_credits']} data credits for hotspots"
     ),
+    "router_transferred": lambda f: (
+        f"router {name_of(f['router'])} has a new owner, {name_of(f['new_router'])}"
+    ),
+    "router_retired": lambda f: f"router {name_of(f['router'])} has left",
     "channel_claimed": _describe_claim,
+    "channel_closing": lambda f: f"router {name_of(f['router'])}: {_WHY_CLOSING[f['why']]}",
+    "channel_settled": lambda f: (
+        f"router {name_of(f['router'])}: a channel is settled, {f['claimed_data_credits']} data credits were "
+        f"paid, {f['returned_data_credits']} return"
+    ),
+    "channel_disputed": lambda f: (
+        f"router {name_of(f['router'])} signed two vouchers of one sequence and lost its bond of "
+        f"{format_hxt(f['taken_hxt'])}"
+    ),
     "round_opened": lambda f: f"round {f['round']} opened, {f.get('challenges', 0)} beacons ordered",
     "beacon_verdict": _describe_beacon,
     "witness_verdict": _describe_witness,

@@ -24,9 +24,9 @@ from chain.index.rendering import Row
 from chain.keys.address import NETWORK_TEST, encode_address
 from chain.keys.public_key import PublicKey
 from chain.ledger.state import State
-from chain.ledger.tables import CHANNEL_CLAIMS, Account, Channel, Hotspot, Router, Supply
+from chain.ledger.tables import CHANNEL_CLAIMS, Account, Channel, Hotspot, Router, Supply, get_successor
 
-#: By the numbers in `Hotspot.capability` and `Hotspot.status`.
+#: By the numbers in `Hotspot.capability`, and `status` of hotspots and routers.
 _CAPABILITIES: tuple[Literal["full", "data_only"], ...] = ("full", "data_only")
 _STATUSES: tuple[Literal["active", "retired", "faulted"], ...] = ("active", "retired", "faulted")
 
@@ -79,6 +79,7 @@ def view_route(key: bytes, router: Router) -> api.Route:
             for f in router.eui_filters
         ],
         updated_height=router.updated_height,
+        status=_STATUSES[router.status],
     )
 
 
@@ -86,7 +87,7 @@ def view_channel(state: State, channel_id: bytes, channel: Channel) -> api.Chann
     """A channel with what each hotspot has claimed of it."""
     return api.Channel(
         id=channel_id.hex(),
-        router=encode_address(channel.router),
+        router=encode_address(get_successor(state, channel.router)),
         voucher_key=encode_address(channel.voucher_key),
         data_credits=channel.data_credits,
         claimed_data_credits=channel.claimed_data_credits,

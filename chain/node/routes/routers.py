@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from chain import api
 from chain.api_history import ClaimRecord, Page, RenderedEvent
 from chain.index.find_history import find_claims, find_events
-from chain.ledger.tables import CHANNELS, ROUTERS
+from chain.ledger.tables import CHANNELS, ROUTERS, get_successor
 from chain.node.routes.asking import (
     PLACE,
     Address,
@@ -54,13 +54,14 @@ async def get_channels(
 ) -> Page[api.Channel]:
     """Open data channels, of one router or all."""
     wanted = None if router is None else parse_key(router).binary
+    ledger = get_node(state).get_state()
     return await make_table_page(
         state,
         CHANNELS,
         {"router": parse_address(router)},
         cursor,
         limit,
-        is_wanted=lambda _, row: wanted is None or row.router == wanted,
+        is_wanted=lambda _, row: wanted is None or get_successor(ledger, row.router) == wanted,
         view=view_channel,
     )
 
