@@ -39,6 +39,10 @@ def _format_amount(units: int) -> str:
     return format_hxt(units)
 
 
+def _format_cell(cell: int | str) -> str:
+    return cell if isinstance(cell, str) else f"{cell:x}"
+
+
 def describe_reward(reward: str, hxt: int, why: Fields) -> str:
     """One sentence and its sum: for what, how many units, scaled by which hex, which part of which pool."""
     amount, pool = _format_amount(hxt), _format_amount(why["pool"])
@@ -46,6 +50,15 @@ def describe_reward(reward: str, hxt: int, why: Fields) -> str:
     if reward == "data":
         carried = f"{_count(why['packets'], 'packet')} for {_count(why['data_credits'], 'data credit')}"
         return f"{amount} for carrying {carried}: {part} data"
+    if reward == "demand":
+        spent = f"{_count(why['hex_data_credits'], 'data credit')} for data"
+        bounties = f"{why['hex_bounty_data_credits']:,} of bounties"
+        claim = f"{_format_amount(why['hex_claim'])} of the {_format_amount(why['hex_claims'])}"
+        share = f"a share of {100 * why['share'] / why['shares']:.1f} % of its coverage"
+        return (
+            f"{amount} for covering {_format_cell(why['hex'])}, where people spend ({spent}, {bounties}): "
+            f"{share}; the hexagon claims {claim} in the {pool} for demand"
+        )
     units = f"{_format_fraction(why['units'], UNIT)} reward units"
     scaled = f"{units} × hex scale {_format_fraction(why['scale'], SCALE)}"
     if reward == "beacon":

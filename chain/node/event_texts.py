@@ -75,8 +75,24 @@ def _describe_unopened(f: Fields) -> str:
 
 
 def _describe_epoch(f: Fields) -> str:
-    paid = f["hotspots"]
-    return f"epoch {f['epoch']} paid {paid} hotspot{'' if paid == 1 else 's'}, {format_hxt(f['paid'])} in all"
+    earners = f["hotspots"]
+    earned = f"{earners} hotspot{'' if earners == 1 else 's'} earned {format_hxt(f['paid'])} in all"
+    released = f", {format_hxt(f['released'])} of earlier epochs paid out" if f["released"] else ""
+    return f"epoch {f['epoch']} closed: {earned}{released}"
+
+
+def _describe_request(f: Fields) -> str:
+    epochs = f["until_epoch"] - f["from_epoch"]
+    return (
+        f"{name_of(f['requester'])} asks for coverage of {f['hex']:x}: {f['data_credits']} data credits over "
+        f"{epochs} epoch{'' if epochs == 1 else 's'}"
+    )
+
+
+def _describe_request_end(f: Fields) -> str:
+    returned = f["returned_data_credits"]
+    rest = f"{returned} data credits nobody earned return" if returned else "all of it was earned"
+    return f"the request for coverage of {f['hex']:x} has ended: {rest}"
 
 
 def _describe_changed_parameters(f: Fields) -> str:
@@ -122,6 +138,14 @@ _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
     "claim_verdict": _describe_claim_refusal,
     "claim_unopened": _describe_unopened,
     "epoch_closed": _describe_epoch,
+    "escrow_burnt": lambda f: (
+        f"{format_hxt(f['hxt'])} that {name_of(f['hotspot'])} had earned are burnt: a fault has ended it"
+    ),
+    "coverage_requested": _describe_request,
+    "coverage_request_burnt": lambda f: (
+        f"{f['data_credits']} data credits burnt for coverage of {f['hex']:x}, {f['left']} are left"
+    ),
+    "coverage_request_ended": _describe_request_end,
     "price_changed": lambda f: f"one HXT costs {format_usd(f['hxt_price'])} USD",
     "parameters_changed": _describe_changed_parameters,
     "rules_upgraded": lambda f: f"version {f['protocol_version']} of the rules is in force",

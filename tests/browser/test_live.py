@@ -54,7 +54,7 @@ def test_a_reader_who_comes_later_sees_what_was(stage: Stage, open_page: OpenPag
     feed = page.locator("#live .feed li")
     expect(feed).to_have_count(50)
     expect(feed.first).to_contain_text(re.compile(r"round \d+ opened"))
-    epoch = page.locator("#live .feed li", has_text=re.compile(r"epoch \d+ paid 14 hotspots"))
+    epoch = page.locator("#live .feed li", has_text=re.compile(r"epoch \d+ closed: 14 hotspots"))
     expect(epoch.first).to_be_visible()
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from chain.node.event_texts import format_hxt, format_hxt_exactly
+from chain.ledger.events import Event
+from chain.node.event_texts import describe_event, format_hxt, format_hxt_exactly
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,39 @@ from chain.node.event_texts import format_hxt, format_hxt_exactly
 def test_no_amount_becomes_nothing(units: int, in_a_sentence: str, exactly: str) -> None:
     assert format_hxt(units) == in_a_sentence
     assert format_hxt_exactly(units) == exactly
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "sentence"),
+    [
+        (
+            "epoch_closed",
+            {"epoch": 7, "hotspots": 1, "paid": 10**8, "released": 0},
+            "epoch 7 closed: 1 hotspot earned 1 HXT in all",
+        ),
+        (
+            "epoch_closed",
+            {"epoch": 7, "hotspots": 3, "paid": 10**8, "released": 2 * 10**8},
+            "epoch 7 closed: 3 hotspots earned 1 HXT in all, 2 HXT of earlier epochs paid out",
+        ),
+        (
+            "coverage_request_burnt",
+            {"hex": 0x881F9351C5FFFFF, "data_credits": 500, "left": 1_000},
+            "500 data credits burnt for coverage of 881f9351c5fffff, 1000 are left",
+        ),
+        (
+            "coverage_request_ended",
+            {"hex": 0x881F9351C5FFFFF, "returned_data_credits": 5},
+            "the request for coverage of 881f9351c5fffff has ended: 5 data credits nobody earned return",
+        ),
+        (
+            "coverage_request_ended",
+            {"hex": 0x881F9351C5FFFFF, "returned_data_credits": 0},
+            "the request for coverage of 881f9351c5fffff has ended: all of it was earned",
+        ),
+        ("reward_earned", {}, None),
+        ("escrow_released", {}, None),
+    ],
+)
+def test_sentences_about_rewards(kind: str, fields: dict[str, int], sentence: str | None) -> None:
+    assert describe_event(Event(kind, fields)) == sentence

@@ -59,3 +59,20 @@ def test_rewards_name_their_sum() -> None:
         "0.01 HXT for carrying 600 packets for 1,200 data credits: "
         "a share of 100.0 % in the 18.2648 HXT for data"
     )
+    demand = {
+        "hex": "881f9351c5fffff",
+        "hex_claim": 150_000,
+        "hex_claims": 300_000,
+        "hex_data_credits": 1_000,
+        "hex_bounty_data_credits": 0,
+        "share": 1,
+        "shares": 4,
+    }
+    assert describe_reward("demand", 37_500, {**demand, **pool, "pool": 300_000}) == (
+        "0.00037500 HXT for covering 881f9351c5fffff, where people spend (1,000 data credits for data, 0 "
+        "of bounties): a share of 25.0 % of its coverage; the hexagon claims 0.00150000 HXT of the "
+        "0.00300000 HXT in the 0.00300000 HXT for demand"
+    )
+    assert " 881f9351c5fffff, " in describe_reward(
+        "demand", 37_500, {**demand, **pool, "hex": 0x881F9351C5FFFFF}
+    )

@@ -7,6 +7,7 @@ const KEPT = 200;
 const SIGNS = {
   hotspot_added: ["＋", "new"], location_asserted: ["⌖", "new"], beacon_verdict: ["◉", "radio"], witness_verdict: ["✕", "no"],
   epoch_closed: ["◆", "money"], payment: ["→", "money"], burn: ["△", "money"], channel_claimed: ["◇", "money"],
+  coverage_requested: ["⬡", "money"], coverage_request_burnt: ["⬡", "money"], coverage_request_ended: ["⬡", "quiet"], escrow_burnt: ["✕", "no"],
   channel_opened: ["◇", "money"], router_registered: ["▣", "new"], router_updated: ["▣", "new"], round_opened: ["○", "quiet"],
 };
 

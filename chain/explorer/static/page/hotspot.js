@@ -127,7 +127,7 @@ const countHeard = (links) => links.filter((link) => link.heard > 0).length;
 
 function renderRewards(rewards) {
   if (!rewards.length) {
-    return el("p", { class: "empty" }, "Nothing yet. What it does in an epoch is paid when the epoch closes; the time left is in the header.");
+    return el("p", { class: "empty" }, "Nothing yet. What it does in an epoch is earned when the epoch closes (the time left is in the header) and paid to its owner some epochs later.");
   }
   const epochs = new Map();
   for (const reward of rewards) epochs.set(reward.epoch, [...(epochs.get(reward.epoch) ?? []), reward]);
