@@ -72,7 +72,7 @@ export class HotspotPage {
           : "not placed yet: its owner asserts the place with hexhaul hotspot setup"),
         page.cell && [el("dt", {}, "Antenna"), el("dd", {}, `${(page.gain_ddbi / 10).toFixed(1)} dBi, ${page.elevation_m} m above ground`)]),
       el("dl", { class: "tiles" },
-        tile(hxt(page.hxt, 2), "earned"), tile(`${count(page.beacons_heard)} / ${count(page.beacons)}`, "beacons heard / sent"),
+        tile(hxt(page.hxt, 2), `earned, ${hxt(page.released_hxt ?? 0, 2)} paid out`), tile(`${count(page.beacons_heard)} / ${count(page.beacons)}`, "beacons heard / sent"),
         tile(count(page.witnessed), "witnessed"), tile(count(page.rejected), "reports rejected")),
       this.section("earned", "Earned, and why", renderRewards(page.rewards)),
       this.section("heard-by", `Heard by ${plural(countHeard(page.heard_by), "hotspot")}`,
