@@ -115,7 +115,9 @@ class HotspotService:
             options.claim_interval_s,
             self._on_registered,
         )
-        self.sender = ReportSender(settings.chain_grpc, self.reports, self.tally)
+        self.sender = ReportSender(
+            settings.chain_grpc, self.reports, self.tally, lambda: self.coverage.get_openings()
+        )
         self.coverage = CoverageActor(
             self.key,
             self.chain,

@@ -1,4 +1,4 @@
-"""Beacon and witness reports as signed protobuf messages. Pure.
+"""Beacon and witness reports and their claims as signed protobuf messages. Pure.
 
 Source: Helium's poc_lora messages (radio facts 6.3): the signature covers the message with its signature
 empty; power is conducted dBm, signal and SNR are dB x 10, times are Unix nanoseconds of the hotspot's own
@@ -7,6 +7,8 @@ clock.
 
 from __future__ import annotations
 
+from chain.coverage.claims import compute_commitment
+from chain.coverage.reports import ReportEnvelope
 from chain.keys import Keypair
 from chain.wire import poc_lora_pb2
 from hardware.lora.modulation import DataRate
@@ -56,3 +58,14 @@ def build_witness_report(key: Keypair, reception: Reception, data: bytes) -> byt
     )
     report.signature = key.sign(report.SerializeToString(deterministic=True))
     return report.SerializeToString(deterministic=True)
+
+
+def build_claim(key: Keypair, report: bytes, nonce: bytes, timestamp_ns: int) -> bytes:
+    """Serialized lora_claim_v1 of a serialized report, signed by the hotspot's key."""
+    claim = poc_lora_pb2.lora_claim_v1(
+        pub_key=key.public_key.binary,
+        commitment=compute_commitment(nonce, ReportEnvelope(report)),
+        timestamp=timestamp_ns,
+    )
+    claim.signature = key.sign(claim.SerializeToString(deterministic=True))
+    return claim.SerializeToString(deterministic=True)

@@ -16,12 +16,12 @@ from hotspot_host.board import BoardActor
 from hotspot_host.board_link import BoardError, ListenWindow
 from hotspot_host.clock import get_wall_ms, get_wall_us
 from hotspot_host.coverage.plan import BeaconOrder, ListenOrder, compute_plan
-from hotspot_host.coverage.reports import build_beacon_report, build_witness_report
+from hotspot_host.coverage.reports import build_beacon_report, build_claim, build_witness_report
 from hotspot_host.forwarder.packets import Reception
 from hotspot_host.forwarder.radio import RadioRefused
 from hotspot_host.store.airtime import OWN_BOARD, AirtimeLedger
 from hotspot_host.store.database import Database
-from hotspot_host.store.reports import Reports
+from hotspot_host.store.reports import ReportKind, Reports
 from hotspot_host.tally import Tally
 
 #: The board gets its order so long ahead: late enough for an exact tick, early enough for a slow link.
@@ -30,6 +30,7 @@ ORDER_AHEAD_S = 2.0
 POLL_S = 1.0
 LONGEST_POLL_S = 10.0
 LOCAL_ENTROPY_BYTES = 16
+CLAIM_NONCE_BYTES = 32
 #: A report on a beacon of an unknown round is offered for so long.
 UNKNOWN_ROUND_MS = 60_000
 
@@ -65,6 +66,13 @@ class CoverageActor:
         self._round: api.PocRound | None = None
         self._own_data: bytes | None = None
 
+    def get_openings(self) -> tuple[int, int] | None:
+        """When claims of the present round are opened, from and until, Unix milliseconds; None where no open
+        round is known."""
+        if self._round is None or self._round.closes_at_ms <= get_wall_ms():
+            return None
+        return self._round.openings_from_ms, self._round.closes_at_ms
+
     @property
     def round(self) -> int | None:
         """The round that is being carried out."""
@@ -73,18 +81,19 @@ class CoverageActor:
     # Witnessing
 
     def take_beacon(self, reception: Reception, data: bytes) -> None:
-        """A beacon was heard: its report is durable on return, and on its way."""
+        """A beacon was heard: its report is durable on return, and its claim on its way."""
         if data == self._own_data:
             return
         now_ms = get_wall_ms()
-        closes_at_ms = self._round.closes_at_ms if self._round else 0
-        expires_at_ms = closes_at_ms if closes_at_ms > now_ms else now_ms + UNKNOWN_ROUND_MS
+        openings_from_ms, expires_at_ms = 0, now_ms + UNKNOWN_ROUND_MS
+        if self._round is not None and self._round.closes_at_ms > now_ms:
+            openings_from_ms, expires_at_ms = self._round.openings_from_ms, self._round.closes_at_ms
         try:
             report = build_witness_report(self._key, reception, data)
         except ValueError as error:
             self._tally.drop("unknown_data_rate", f"beacon dropped: {error}")
             return
-        if self._reports.add("witness", data, report, expires_at_ms):
+        if self._keep("witness", data, report, openings_from_ms, expires_at_ms):
             self._tally.add("beacons_heard")
             self._tally.lines.say(
                 "witness",
@@ -96,6 +105,13 @@ class CoverageActor:
             self._wake_sender()
         else:
             self._tally.add("beacons_heard_again")
+
+    def _keep(
+        self, kind: ReportKind, data: bytes, report: bytes, openings_from_ms: int, expires_at_ms: int
+    ) -> bool:
+        nonce = os.urandom(CLAIM_NONCE_BYTES)
+        claim = build_claim(self._key, report, nonce, time.time_ns())
+        return self._reports.add(kind, data, report, nonce, claim, openings_from_ms, expires_at_ms)
 
     # Rounds
 
@@ -194,7 +210,7 @@ class CoverageActor:
             tick=tick,
             timestamp_ns=time.time_ns(),
         )
-        self._reports.add("beacon", data, report, poc_round.closes_at_ms)
+        self._keep("beacon", data, report, poc_round.openings_from_ms, poc_round.closes_at_ms)
         self._tally.add("beacons_sent")
         self._tally.lines.say(
             "beacon",

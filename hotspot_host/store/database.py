@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chain.write_point import write_point
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE spool (
@@ -50,6 +50,10 @@ CREATE TABLE reports (
     kind TEXT NOT NULL,
     data BLOB NOT NULL,
     report BLOB NOT NULL,
+    nonce BLOB NOT NULL,
+    claim BLOB NOT NULL,
+    is_claimed INTEGER NOT NULL DEFAULT 0,
+    openings_from_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
     UNIQUE (kind, data)
 );
@@ -58,6 +62,12 @@ CREATE TABLE facts (
     value BLOB NOT NULL
 );
 """
+
+#: What makes a database of the version before this one: reports of a round that is over by now go.
+MIGRATIONS = {
+    1: "DROP TABLE reports;"
+    + SCHEMA[SCHEMA.index("CREATE TABLE reports") : SCHEMA.index("CREATE TABLE facts")],
+}
 
 
 class Database:
@@ -72,9 +82,9 @@ class Database:
         self.connection.execute("PRAGMA synchronous=FULL")
         self.connection.execute("PRAGMA busy_timeout=2000")
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
+        if version == 0 or version in MIGRATIONS:
             with self.transaction("hotspot.schema"):
-                for statement in SCHEMA.split(";"):
+                for statement in (MIGRATIONS[version] if version else SCHEMA).split(";"):
                     if statement.strip():
                         self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -1,4 +1,9 @@
-"""Coverage reports on their way to the chain: kept until it has accepted them or their round has closed."""
+"""Coverage reports on their way to the chain: claimed first, opened in the round's last part, kept until
+the chain has accepted them or their round has closed.
+
+A report, its nonce and its claim are written in one go, before any of them leaves: whatever happens, a
+beacon has one report and one claim, and what was claimed can be opened.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,10 @@ class KeptReport:
     kind: ReportKind
     data: bytes  # the beacon's 51 bytes
     report: bytes  # lora_beacon_report_req_v1 or lora_witness_report_req_v1, signed, serialized
+    nonce: bytes
+    claim: bytes  # lora_claim_v1, signed, serialized
+    is_claimed: bool  # the chain has taken the claim
+    openings_from_ms: int  # 0 where the round was not known
     expires_at_ms: int
 
 
@@ -26,12 +35,22 @@ class Reports:
         self._database = database
         self.limit = limit
 
-    def add(self, kind: ReportKind, data: bytes, report: bytes, expires_at_ms: int) -> bool:
+    def add(
+        self,
+        kind: ReportKind,
+        data: bytes,
+        report: bytes,
+        nonce: bytes,
+        claim: bytes,
+        openings_from_ms: int,
+        expires_at_ms: int,
+    ) -> bool:
         """Durable on return. False where this beacon has been reported in this role already."""
         with self._database.transaction("hotspot.report") as connection:
             cursor = connection.execute(
-                "INSERT OR IGNORE INTO reports (kind, data, report, expires_at_ms) VALUES (?, ?, ?, ?)",
-                (kind, data, report, expires_at_ms),
+                "INSERT OR IGNORE INTO reports (kind, data, report, nonce, claim, openings_from_ms, "
+                "expires_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kind, data, report, nonce, claim, openings_from_ms, expires_at_ms),
             )
             connection.execute(
                 "DELETE FROM reports WHERE id <= (SELECT MAX(id) FROM reports) - ?", (self.limit,)
@@ -41,13 +60,33 @@ class Reports:
     def pending(self) -> list[KeptReport]:
         """Oldest first."""
         rows = self._database.connection.execute(
-            "SELECT id, kind, data, report, expires_at_ms FROM reports WHERE report <> x'' ORDER BY id"
+            "SELECT id, kind, data, report, nonce, claim, is_claimed, openings_from_ms, expires_at_ms "
+            "FROM reports WHERE report <> x'' ORDER BY id"
         )
-        return [KeptReport(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) for row in rows]
+        return [
+            KeptReport(
+                id=row[0],
+                kind=row[1],
+                data=bytes(row[2]),
+                report=bytes(row[3]),
+                nonce=bytes(row[4]),
+                claim=bytes(row[5]),
+                is_claimed=bool(row[6]),
+                openings_from_ms=row[7],
+                expires_at_ms=row[8],
+            )
+            for row in rows
+        ]
+
+    def mark_claimed(self, report_id: int) -> None:
+        """The chain has taken its claim: it is to be opened now. A hotspot that dies before this is written
+        sends the same claim again, which changes nothing."""
+        with self._database.transaction("hotspot.report_claimed") as connection:
+            connection.execute("UPDATE reports SET is_claimed = 1 WHERE id = ?", (report_id,))
 
     def finish(self, report_id: int) -> None:
-        """Accepted. The row stays, emptied, so that the same beacon heard again isn't reported again; it goes
-        when its round is long over (`forget_before`)."""
+        """Accepted, or given up. The row stays, emptied, so that the same beacon heard again isn't reported
+        again; it goes when its round is long over (`forget_before`)."""
         with self._database.transaction("hotspot.report_done") as connection:
             connection.execute("UPDATE reports SET report = x'' WHERE id = ?", (report_id,))
 

@@ -7,7 +7,15 @@ from chain.client import ChainClient, TransactionRefused
 from chain.keys import PublicKey
 from chain.ledger.parameters import Parameters
 from chain.transactions.encoding import compute_transaction_id, decode_transaction
-from chain.transactions.types import ChannelClaim, ChannelOpen, RouterRegister, RouterUpdate
+from chain.transactions.types import (
+    ChannelAllot,
+    ChannelClaim,
+    ChannelClose,
+    ChannelDispute,
+    ChannelOpen,
+    RouterRegister,
+    RouterUpdate,
+)
 from chain.write_point import write_point
 from tests.power_cut.stage import Outside
 
@@ -28,10 +36,12 @@ class SmallChain(ChainClient):
             chain_id=CHAIN_ID, network="test", genesis_hash="", genesis_time_ms=0, producer="",
             entropy_anchor="", has_faucet=True,
         )  # fmt: skip
-        self._parameters = Parameters()
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    async def parameters(self) -> Parameters:
+        return Parameters()
 
     async def account(self, address: str) -> api.Account:
         own = [body for _, body in self.list_bodies() if PublicKey(body.payer).address == address]
@@ -72,22 +82,44 @@ class SmallChain(ChainClient):
                         id=transaction_id, router=PublicKey(body.router).address, voucher_key="",
                         data_credits=body.data_credits, claimed_data_credits=0, opened_height=1,
                         claims=self.list_claims(transaction_id),
+                        closing_at_ms=self._get_closing_at_ms(transaction_id),
                     )
                 )  # fmt: skip
         return found
 
+    def _get_closing_at_ms(self, channel_id: str) -> int | None:
+        """Once closed or disputed; it is never settled here."""
+        for _, body in self.list_bodies("included"):
+            if isinstance(body, ChannelClose) and body.channel_id.hex() == channel_id:
+                return 2**50
+            if isinstance(body, ChannelDispute) and body.one.voucher.channel_id.hex() == channel_id:
+                return 2**50
+        return None
+
     def list_claims(self, channel_id: str) -> list[api.ChannelClaim]:
-        """In the order in which they were included."""
-        vouchers = [
-            body.voucher.voucher for _, body in self.list_bodies("included") if isinstance(body, ChannelClaim)
-        ]
+        """In the order in which they were included; then what was allotted and not claimed yet."""
+        claims = []
+        allotted: dict[bytes, int] = {}
+        for _, body in self.list_bodies("included"):
+            if isinstance(body, ChannelAllot) and body.channel_id.hex() == channel_id:
+                allotted |= {part.hotspot: part.data_credits for part in body.allotments}
+            if isinstance(body, ChannelClaim) and body.voucher.voucher.channel_id.hex() == channel_id:
+                claims.append(body.voucher.voucher)
+        claimed = {voucher.hotspot for voucher in claims}
         return [
             api.ChannelClaim(
                 hotspot=PublicKey(voucher.hotspot).address, sequence=voucher.sequence,
                 total_data_credits=voucher.total_data_credits, total_packets=voucher.total_packets,
+                allotted_data_credits=allotted.get(voucher.hotspot, 0),
             )
-            for voucher in vouchers
-            if voucher.channel_id.hex() == channel_id
+            for voucher in claims
+        ] + [
+            api.ChannelClaim(
+                hotspot=PublicKey(hotspot).address, sequence=0, total_data_credits=0, total_packets=0,
+                allotted_data_credits=amount,
+            )
+            for hotspot, amount in allotted.items()
+            if hotspot not in claimed
         ]  # fmt: skip
 
     def list_bodies(self, kind: str = "submitted") -> list[tuple[str, Any]]:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from chain import api
 from chain.client import ChainUnavailable
 from chain.event_lines import EventLines
@@ -159,6 +161,8 @@ class HotspotStory:
         """The order of a round, as often as the host is started in it."""
         address = self.service.key.public_key.address
         poc_round = make_round(make_challenge(address, get_wall_ms() + 1500), number=number)
+        # The story says when claims are opened, however often it is interrupted before.
+        poc_round = replace(poc_round, openings_from_ms=0)
         if number == REFUSED_ROUND:
             self.board.refusals.append(TransmitRefused("collision", "busy"))
         plan = compute_plan(poc_round, address, self.service.settings.cell)
@@ -169,6 +173,9 @@ class HotspotStory:
         """All is delivered, paid for and claimed, all reports are taken."""
         write_point("story.nothing_delivered")
         service = self.service
+        await self.wait(lambda: all(kept.is_claimed for kept in service.reports.pending()))
+        service.coverage._round = make_round(number=SENT_ROUND, air_ms=0, length_ms=10_000)
+        service.sender.wake()
         router = self.outside.get("route")[0]["router"]
         wanted = sum(-(-len(payload) // 24) for payload in PACKETS.values())
 

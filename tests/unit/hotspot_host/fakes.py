@@ -10,6 +10,8 @@ from typing import Any
 
 import grpc
 
+from chain.coverage.claims import compute_commitment
+from chain.coverage.reports import ReportEnvelope
 from chain.data.voucher import Voucher, encode_voucher, sign_voucher
 from chain.keys import Keypair, PublicKey
 from chain.wire import packet_router_pb2 as wire
@@ -191,7 +193,11 @@ class FakeReportNode(poc_lora_pb2_grpc.poc_loraServicer):
     def __init__(self) -> None:
         self.beacons: list[poc_lora_pb2.lora_beacon_report_req_v1] = []
         self.witnesses: list[poc_lora_pb2.lora_witness_report_req_v1] = []
+        self.claims: list[poc_lora_pb2.lora_claim_v1] = []
+        self.problems: list[str] = []
         self.refuse: list[grpc.StatusCode] = []
+        """For claims, one each."""
+        self.refuse_openings: list[grpc.StatusCode] = []
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -205,15 +211,22 @@ class FakeReportNode(poc_lora_pb2_grpc.poc_loraServicer):
         if self._server is not None:
             await self._server.stop(0)
 
-    async def submit_lora_beacon(self, request: Any, context: Any) -> Any:
+    async def submit_lora_claim(self, request: Any, context: Any) -> Any:
         await self._maybe_refuse(context)
-        self.beacons.append(request)
-        return poc_lora_pb2.lora_beacon_report_resp_v1(id="b")
+        self.claims.append(request)
+        return poc_lora_pb2.lora_claim_resp_v1(id="c")
 
-    async def submit_lora_witness(self, request: Any, context: Any) -> Any:
-        await self._maybe_refuse(context)
-        self.witnesses.append(request)
-        return poc_lora_pb2.lora_witness_report_resp_v1(id="w")
+    async def submit_lora_opening(self, request: Any, context: Any) -> Any:
+        if self.refuse_openings:
+            await context.abort(self.refuse_openings.pop(0), "told to")
+        which = request.WhichOneof("report")
+        report = getattr(request, which)
+        envelope = ReportEnvelope(report.SerializeToString(deterministic=True))
+        claimed = {claim.commitment for claim in self.claims if claim.pub_key == report.pub_key}
+        if compute_commitment(request.nonce, envelope) not in claimed:
+            self.problems.append(f"{which} without its claim")
+        (self.beacons if which == "beacon_report" else self.witnesses).append(report)
+        return poc_lora_pb2.lora_opening_resp_v1(id="o")
 
     async def _maybe_refuse(self, context: Any) -> None:
         if self.refuse:

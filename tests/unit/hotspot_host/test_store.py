@@ -6,7 +6,7 @@ from chain.wire import packet_router_pb2 as wire
 from hardware.lora.duty_cycle import Transmission
 from hotspot_host.forwarder.packets import build_packet, compute_packet_hash
 from hotspot_host.store.database import Database
-from hotspot_host.store.reports import Reports
+from hotspot_host.store.reports import ReportKind, Reports
 from hotspot_host.store.vouchers import KeptVoucher
 
 from .conftest import Parts, make_data_frame, make_reception
@@ -148,15 +148,23 @@ def test_too_much_power_is_refused(parts: Parts) -> None:
     assert decision.reason == "eirp"
 
 
+def add_report(reports: Reports, kind: ReportKind, data: bytes, report: bytes) -> bool:
+    return reports.add(kind, data, report, b"n" * 32, b"claim of " + report, 500, 1000)
+
+
 def test_reports_are_kept_until_accepted_or_expired(parts: Parts) -> None:
     reports = Reports(parts.database, limit=3)
-    assert reports.add("witness", b"d1", b"r1", 1000)
-    assert not reports.add("witness", b"d1", b"r1 again", 1000)
-    assert reports.add("beacon", b"d1", b"r2", 1000)
+    assert add_report(reports, "witness", b"d1", b"r1")
+    assert not add_report(reports, "witness", b"d1", b"r1 again")
+    assert add_report(reports, "beacon", b"d1", b"r2")
     first = reports.pending()[0]
+    assert (first.report, first.claim, first.nonce) == (b"r1", b"claim of r1", b"n" * 32)
+    assert (first.is_claimed, first.openings_from_ms, first.expires_at_ms) == (False, 500, 1000)
+    reports.mark_claimed(first.id)
+    assert [kept.is_claimed for kept in reports.pending()] == [True, False]
     reports.finish(first.id)
     assert [kept.report for kept in reports.pending()] == [b"r2"]
-    assert not reports.add("witness", b"d1", b"heard again", 1000)
+    assert not add_report(reports, "witness", b"d1", b"heard again")
     assert reports.forget_before(999) == 0
     assert reports.forget_before(1000) == 1  # the beacon's, never accepted
     assert reports.pending() == []
@@ -165,5 +173,19 @@ def test_reports_are_kept_until_accepted_or_expired(parts: Parts) -> None:
 def test_reports_are_bounded(parts: Parts) -> None:
     reports = Reports(parts.database, limit=3)
     for number in range(5):
-        reports.add("witness", b"d%d" % number, b"r", 1000)
+        add_report(reports, "witness", b"d%d" % number, b"r")
     assert [kept.data for kept in reports.pending()] == [b"d2", b"d3", b"d4"]
+
+
+def test_a_database_from_before_claims_is_brought_up_to_date(parts: Parts) -> None:
+    connection = parts.database.connection
+    connection.execute("DROP TABLE reports")
+    connection.execute("CREATE TABLE reports (id INTEGER PRIMARY KEY, kind TEXT, data BLOB, report BLOB)")
+    connection.execute("INSERT INTO reports VALUES (1, 'witness', x'01', x'02')")
+    connection.execute("PRAGMA user_version=1")
+    parts.database.put_fact("kept", b"yes")
+    parts.reopen()
+    assert parts.database.get_fact("kept") == b"yes"
+    reports = Reports(parts.database)
+    assert reports.pending() == [] and add_report(reports, "witness", b"d1", b"r1")
+    assert parts.database.connection.execute("PRAGMA user_version").fetchone() == (2,)

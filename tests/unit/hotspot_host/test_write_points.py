@@ -127,6 +127,9 @@ class World:
         assert {report.data for report in self.node.witnesses} == {story.BEACON_DATA}
         is_lost = not outside.get("on air") or not self._has_reported()
         assert len({report.data for report in self.node.beacons}) == (0 if is_lost else 1)
+        assert self.node.problems == []
+        commitments = {claim.commitment for claim in self.node.claims}
+        assert len(commitments) == (1 if is_lost else 2)  # one for each beacon, whatever happened between
         claims = [claim.total_data_credits for claim in SmallChain(outside).list_claims(CHANNEL_ID.hex())]
         wanted = sum(compute_data_credits(payload) for payload in story.PACKETS.values())
         assert claims == sorted(set(claims)) and claims[-1] == wanted
