@@ -53,6 +53,7 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     Resolution 5 has an edge of 8.5 km: two beacons of one slot are heard by hardly anybody together."""
 
     region: str = "EU868"
+    """The region whose law holds, as in hardware/lora/regions.py."""
     region_areas: tuple[RegionArea, ...] = ()
     """Regions of a network that spans several, by where a hotspot stands. Empty: all of it is ``region``.
     Precedent: Helium's region maps (helium/lorawan-h3)."""
@@ -63,6 +64,7 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     can't know which. Precedent: HIP-127. Helium's EU868 beacons go out at SF12, 2.5 s on the air; SF9 is
     0.33."""
     beacon_bandwidth_hz: int = 125_000
+    """Bandwidth of beacons."""
 
     beacon_power_range_db: int = 8
     """The ordered power is 0 to so many whole dB below what is allowed, by the round's entropy: an honest
@@ -77,6 +79,7 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     """What it gives at least there: no seeded step goes below."""
 
     minimum_gain_ddbi: int = 10
+    """Least antenna gain that can be asserted, dBi x 10."""
     maximum_gain_ddbi: int = 150
     """Antenna gains that can be asserted, dBi x 10. Precedent: 1 to 15 dBi on Helium (var-59)."""
     witness_gain_ddbi: int = 90
@@ -88,6 +91,7 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Precedent: Helium's 4, which can be guessed. 4 lets deployed gateways in, as weaker evidence."""
 
     minimum_distance_cells: int = 8
+    """Least distance of a witness from the beaconer, in cells of the next parameter's resolution."""
     minimum_distance_resolution: int = 11
     """Precedent: Helium's 8 cells at resolution 11, about 300 m: nearer ones say nothing about coverage."""
 
@@ -98,9 +102,10 @@ class CoverageParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Precedent: Helium's oracle, inclusive."""
 
     lag_after_beacon_ms: int = 4_000
+    """A witness report arrives at most so long after the beacon's. Precedent: Helium's oracle."""
     lag_after_first_witness_ms: int = 1_500
-    """A witness report arrives at most so long after the beacon's report, or, where witnesses came first,
-    after the first of them. Precedent: Helium's oracle."""
+    """Where witnesses came before the beacon's report: at most so long after the first of them. Precedent:
+    Helium's oracle."""
 
     signal_tolerance_ddb: int = 30
     """A receiver's RSSI may read high by so much, dB x 10, before free space is called broken

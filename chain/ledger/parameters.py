@@ -39,7 +39,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_block_transactions: int = 5_000
     """Without those of the class governance."""
     max_block_governance_transactions: int = 500
+    """Those of the class governance: prices, parameters, upgrades, evidence."""
     max_block_reports: int = 20_000
+    """Most Proof-of-Coverage reports of a block."""
     max_block_ahead_ms: int = 5_000
     """How far a block's time may be beyond the clock of a node that receives it."""
     bundle_epochs: int = 30
@@ -129,8 +131,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     # Radio
     home_frequency_hz: int = 868_100_000
+    """The channel that somebody listens to in each neighbourhood; in EU868 one of the three join channels."""
     home_spreading_factor: int = 7
+    """Spreading factor of the home channel."""
     home_bandwidth_hz: int = 125_000
+    """Bandwidth of the home channel."""
 
     # Proof-of-Coverage
     coverage: CoverageParameters = CoverageParameters()

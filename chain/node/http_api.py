@@ -147,7 +147,14 @@ def create_app(node: Node, faucet: Faucet | None, settings: ApiSettings | None =
         ],
         lifespan=[run_index, explorer.run],
         state=AppState(
-            {"node": node, "faucet": faucet, "explorer": explorer, "index": index, "streams": streams}
+            {
+                "node": node,
+                "faucet": faucet,
+                "explorer": explorer,
+                "index": index,
+                "streams": streams,
+                "metrics": metrics,
+            }
         ),
         request_max_body_size=MAX_BODY_BYTES,
         cors_config=CORSConfig(allow_origins=["*"]),

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from chain.node.http_api import close_streams, create_app
+from chain.node.http_api import ApiSettings, close_streams, create_app
 from chain.node.node import Node, get_time_ms
 from tests.unit.chain.home import PRODUCER
 from tests.unit.explorer.history import ROUND_MS, History
@@ -33,7 +33,10 @@ class Server(uvicorn.Server):
 class Stage:
     """A served history. ``url`` is the map's address; ``act`` plays on while it is served."""
 
-    def __init__(self, folder: Path, rounds: int, hotspots: int = 14) -> None:
+    def __init__(
+        self, folder: Path, rounds: int, hotspots: int = 14, settings: ApiSettings | None = None
+    ) -> None:
+        self._settings = settings
         begin_ms = get_time_ms() - rounds * ROUND_MS - 10_000
         self.history = History(folder, begin_ms)
         self.history.add_hotspots(hotspots)
@@ -76,7 +79,7 @@ class Stage:
     async def _run(self, listening: socket.socket) -> None:
         home = self.history.home
         self.node = Node(home.engine, home.store, PRODUCER)
-        app = self._app = create_app(self.node, None)
+        app = self._app = create_app(self.node, None, self._settings)
         config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
         self._server = Server(config)
         serving = asyncio.create_task(self._server.serve(sockets=[listening]))
