@@ -188,19 +188,21 @@ class State:
 
         A snapshot: rows written while iterating are not seen, so a rule may change the table as it goes.
         """
-        start = len(table.prefix)
-        pairs: dict[bytes, bytes | None] = {
-            key[start:]: value for key, value in self._store.iterate(table.prefix + key_prefix)
-        }
+        start, decode = len(table.prefix), table.decoder.decode
+        committed = self._store.iterate(table.prefix + key_prefix)
         part = self._parts.get(table.name)
-        if part is not None:
-            for key, value in part.written.items():
-                if key.startswith(key_prefix):
-                    pairs[key] = value
+        written = {} if part is None else part.written
+        changed = {key: value for key, value in written.items() if key.startswith(key_prefix)}
+        if not changed:
+            for key, raw in committed:
+                yield key[start:], decode(raw)
+            return
+        pairs: dict[bytes, bytes | None] = {key[start:]: raw for key, raw in committed}
+        pairs |= changed
         for key in sorted(pairs):
-            raw = pairs[key]
-            if raw is not None:
-                yield key, table.decoder.decode(raw)
+            value = pairs[key]
+            if value is not None:
+                yield key, decode(value)
 
     def operation(self) -> AbstractContextManager[None]:
         """Undo all writes made inside when the body raises. May be nested."""
