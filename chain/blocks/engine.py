@@ -361,7 +361,8 @@ class SingleProducer:
         if version not in KNOWN_PROTOCOL_VERSIONS:
             raise UnknownRules(
                 f"from block {self._head.height + 1} on the network follows version {version} of the rules, "
-                f"this release knows {max(KNOWN_PROTOCOL_VERSIONS)}: install a newer one and start again"
+                f"this release knows {max(KNOWN_PROTOCOL_VERSIONS)}: install a release of hexhaul that has "
+                f"version {version} and start again; nothing of this node is lost"
             )
         boundaries = compute_boundaries(self.chain, get_open_round(state), time_ms)
         return state, context, boundaries, events

@@ -36,6 +36,7 @@ GOVERNANCE = {
     "ExclusionSet",
     "AuditorSet",
     "FaultEvidence",
+    "ChannelDispute",
 }
 
 
