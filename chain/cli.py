@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from chain.index.cli import app as index_app
+from chain.node.cli import register
 
 if TYPE_CHECKING:
     from chain.client import ChainClient
 
 app = typer.Typer(no_args_is_help=True, help="The chain: a network's node and ledger.")
+register(app)
 app.add_typer(index_app, name="index")
 
 DataDirOption = Annotated[Path, typer.Option("--data-dir", help="Where the node keeps its files.")]
@@ -80,6 +82,9 @@ def init_command(
         "audit_period_epochs": audit_epochs,
         "faucet_hxt": faucet_hxt * HXT_UNITS,
         "genesis_allocation_hxt": FAUCET_ALLOCATION_HXT * HXT_UNITS if faucet_hxt else 0,
+        # Test tokens are free; a first gift from the faucet bonds a router or several hotspots.
+        "hotspot_bond_hxt": faucet_hxt * HXT_UNITS // 100 if faucet_hxt else None,
+        "router_bond_hxt": faucet_hxt * HXT_UNITS // 10 if faucet_hxt else None,
     }
     if round_seconds is not None and beacon_period_rounds is None:
         beacon_period_rounds = 1  # a network that runs fast is there to be watched

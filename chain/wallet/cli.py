@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chain.wallet.audit_commands import auditor_app
 from chain.wallet.hotspot_commands import hotspot_app
 from chain.wallet.key_commands import add_key_commands
 from chain.wallet.network_commands import coverage_app, producer_app, router_app, validator_app
@@ -35,6 +36,7 @@ app.add_typer(router_app, name="router")
 app.add_typer(validator_app, name="validator")
 app.add_typer(coverage_app, name="coverage")
 app.add_typer(producer_app, name="producer")
+app.add_typer(auditor_app, name="auditor")
 
 AccountsArgument = Annotated[
     list[str] | None, typer.Argument(help="Addresses or key files; default: the wallet's own key.")
