@@ -40,7 +40,7 @@ class Earner:
     async def begin(self) -> None:
         """Faucet, hotspot, router and channel."""
         me = self.owner.public_key.binary
-        at = {"owner": me, "hotspot": self.hotspot.public_key.binary}
+        at: dict[str, Any] = {"owner": me, "hotspot": self.hotspot.public_key.binary}
         await self.chain.wait_included(await self.chain.faucet(self.owner.public_key.address))
         await self.chain.send(Burn(**self.head, payee=me, hxt=10**8 * 10), [self.owner])
         await self.chain.send(HotspotAdd(**self.head, **at), [self.owner, self.hotspot])
@@ -76,8 +76,16 @@ class Earner:
             pub_key=self.hotspot.public_key.binary, commitment=os.urandom(32), timestamp=1
         )
         message.signature = self.hotspot.sign(compute_signed_bytes(message))
-        async with grpc.aio.insecure_channel(self.node.wait_ready()["grpc"]) as channel:
-            await poc_lora_pb2_grpc.poc_loraStub(channel).submit_lora_claim(message)
+        async with asyncio.timeout(30), grpc.aio.insecure_channel(self.node.wait_ready()["grpc"]) as channel:
+            stub = poc_lora_pb2_grpc.poc_loraStub(channel)  # type: ignore[no-untyped-call]
+            while True:
+                try:
+                    await stub.submit_lora_claim(message)
+                    return
+                except grpc.aio.AioRpcError as error:
+                    if error.code() is not grpc.StatusCode.OUT_OF_RANGE:  # claims are being opened just now
+                        raise
+                await asyncio.sleep(0.1)
 
     async def live_through_an_epoch(self) -> int:
         """Report and earn; returns the number of the epoch once it is closed and told."""

@@ -18,7 +18,7 @@ from chain.transactions import Payee, Payment
 from tests.unit.chain.process import NodeProcess, init, run_cli
 from tests.unit.joining.earning import Earner
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("joining")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,6 +46,7 @@ async def wait_same(first: ChainClient, second: ChainClient) -> None:
         while (await second.status()).height < target.height:
             await asyncio.sleep(0.1)
     block = await second.block(target.height)
+    assert block is not None
     assert (block.hash, block.state_root) == (target.block_hash, target.state_root)
 
 
