@@ -96,7 +96,9 @@ class LinkChain:
         while source.anchor not in self._links:
             # A node that starts again looks for the chain that the state stands in.
             if self._number - number > 1000:
-                raise BadReveal("the entropy seed isn't the one that this network's genesis committed to")
+                self._number = number
+                self._load(number)
+                raise BadReveal("the entropy seed isn't the one that the network has an anchor of")
             self._number += 1
             self._load(self._number)
         link = self._links[source.anchor]
