@@ -29,7 +29,13 @@ class KeptReport:
 
 
 class Reports:
-    """At most ``limit`` reports; when full the oldest goes (its round closes first)."""
+    """At most ``limit`` reports of witnesses. When full, those go whose round closes first; of one round none
+    goes before its end, and what comes beyond is not taken (the chain takes 128 of a hotspot in a round).
+
+    Else somebody who floods the air could have a beacon forgotten, send its bytes again, and have this
+    hotspot sign a second report that measures something else: that is a fault
+    (chain/faults/claim_equivocation.py).
+    """
 
     def __init__(self, database: Database, limit: int = 256) -> None:
         self._database = database
@@ -45,7 +51,13 @@ class Reports:
         openings_from_ms: int,
         expires_at_ms: int,
     ) -> bool:
-        """Durable on return. False where this beacon has been reported in this role already."""
+        """Durable on return. False where this beacon has been reported in this role already, or no room is
+        left in its round."""
+        (fresh,) = self._database.connection.execute(
+            "SELECT COUNT(*) FROM reports WHERE expires_at_ms >= ?", (expires_at_ms,)
+        ).fetchone()
+        if kind == "witness" and fresh >= self.limit:
+            return False
         with self._database.transaction("hotspot.report") as connection:
             cursor = connection.execute(
                 "INSERT OR IGNORE INTO reports (kind, data, report, nonce, claim, openings_from_ms, "
@@ -53,7 +65,9 @@ class Reports:
                 (kind, data, report, nonce, claim, openings_from_ms, expires_at_ms),
             )
             connection.execute(
-                "DELETE FROM reports WHERE id <= (SELECT MAX(id) FROM reports) - ?", (self.limit,)
+                "DELETE FROM reports WHERE expires_at_ms < ? AND id IN "
+                "(SELECT id FROM reports ORDER BY expires_at_ms DESC, id DESC LIMIT -1 OFFSET ?)",
+                (expires_at_ms, self.limit),
             )
             return cursor.rowcount == 1
 

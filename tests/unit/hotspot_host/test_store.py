@@ -170,11 +170,26 @@ def test_reports_are_kept_until_accepted_or_expired(parts: Parts) -> None:
     assert reports.pending() == []
 
 
-def test_reports_are_bounded(parts: Parts) -> None:
+def test_reports_are_bounded_and_earlier_rounds_go_first(parts: Parts) -> None:
     reports = Reports(parts.database, limit=3)
     for number in range(5):
-        add_report(reports, "witness", b"d%d" % number, b"r")
+        claim = b"c%d" % number
+        assert reports.add("witness", b"d%d" % number, b"r", b"n" * 32, claim, 500, 1000 + number)
     assert [kept.data for kept in reports.pending()] == [b"d2", b"d3", b"d4"]
+
+
+def test_no_flood_makes_a_beacon_forgotten_before_its_round_ends(parts: Parts) -> None:
+    """Else its bytes, sent again, would be reported twice with two measurements."""
+    reports = Reports(parts.database, limit=3)
+    assert add_report(reports, "witness", b"d0", b"r")
+    reports.finish(reports.pending()[0].id)
+    taken = [add_report(reports, "witness", b"flood%d" % number, b"r") for number in range(9)]
+    assert taken == [True, True] + [False] * 7
+    assert not add_report(reports, "witness", b"d0", b"heard again")
+    assert add_report(reports, "beacon", b"own", b"r"), "one's own beacon always has room"
+    assert not add_report(reports, "witness", b"d0", b"heard again")
+    reports.forget_before(1000)
+    assert reports.add("witness", b"next", b"r", b"n" * 32, b"c", 1500, 2000)
 
 
 def test_a_database_from_before_claims_is_brought_up_to_date(parts: Parts) -> None:
