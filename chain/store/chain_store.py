@@ -26,8 +26,6 @@ from chain.write_point import write_point
 _BUSY_TIMEOUT_S = 10.0
 #: Old bundles go a few with each block: as many as an epoch has at once would stop the chain for minutes.
 _BUNDLES_PRUNED_PER_BLOCK = 16
-#: A question about history that the index should answer looks no further back than this.
-_MAX_BLOCKS_SEARCHED = 20_000
 #: SQLite's own are for phones: the rows that a block touches lie all over the state.
 _CACHE_KIB = 65_536
 _PAGES_BETWEEN_CHECKPOINTS = 8_000
@@ -299,36 +297,6 @@ class ChainStore:
                 break
         rows.close()
         return found
-
-    def find_events(
-        self,
-        kinds: Sequence[str],
-        limit: int,
-        hotspot: bytes | None = None,
-        round: int | None = None,
-        epoch: int | None = None,
-    ) -> list[StoredEvent]:
-        """Return the newest events of some kinds first, by hotspot, round or epoch where given: of the last
-        20,000 blocks that have any. It reads them all; questions that people ask often go to the index.
-        """
-        wanted = {"hotspot": hotspot, "round": round, "epoch": epoch}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
-        rows = self._reader.execute(
-            "SELECT height, time_ms, raw FROM block_events ORDER BY height DESC LIMIT ?",
-            (_MAX_BLOCKS_SEARCHED,),
-        )
-        found: list[StoredEvent] = []
-        for height, time_ms, raw in rows:
-            found += [
-                stored
-                for stored in reversed(_list_stored(height, time_ms, raw))
-                if stored.kind in kinds
-                and all(stored.fields.get(name) == value for name, value in wanted.items())
-            ]
-            if len(found) >= limit:
-                break
-        rows.close()
-        return found[:limit]
 
     @contextmanager
     def open_view(self) -> Iterator[StateView]:

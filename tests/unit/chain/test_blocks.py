@@ -94,8 +94,8 @@ def test_rounds_and_epochs_go_by_block_time(home: Home) -> None:
     assert kinds(19_999) == ["round_opened"]
     assert kinds(1) == ["epoch_closed", "round_opened"]
     assert kinds(100_000) == ["epoch_closed", "round_opened"]
-    [closed] = home.store.find_events(("epoch_closed",), 1)
-    assert closed.fields["epoch"] == 1  # 2 and 3 passed without a block
+    closed = [stored for stored in home.store.get_events(0, 1_000) if stored.kind == "epoch_closed"]
+    assert closed[-1].fields["epoch"] == 1  # 2 and 3 passed without a block
 
 
 def test_carried_data_is_forgotten_with_its_epoch(home: Home) -> None:
@@ -216,6 +216,22 @@ def test_arrival_signatures_bind_everything() -> None:
     ):
         assert not is_arrival_signed_by("c", changed, PRODUCER.public_key)
     assert not is_arrival_signed_by("d", report, PRODUCER.public_key)
+
+
+@pytest.mark.parametrize(("kept", "there"), [(0, [False, False, True]), (1, [False, True, True])])
+def test_bundles_are_kept_for_so_many_epochs(tmp_path: Path, kept: int, there: list[bool]) -> None:
+    home = Home(tmp_path, make_genesis(make_parameters(bundle_epochs=kept)))
+    roots = []
+    for epoch in range(3):
+        report = sign_arrival(home.chain.chain_id, BEACON, b"%d" % epoch, home.now_ms + 1, PRODUCER)
+        roots.append(home.make_block(reports=[report], after_ms=2_000).block.header.bundle_root)
+        home.make_block(after_ms=1_000)  # never the open epoch's
+        assert home.store.get_bundle(roots[-1]) is not None
+        if epoch < 2:
+            home.make_block(after_ms=27_000)
+    home.make_block(after_ms=1_000)
+    assert [home.store.get_bundle(root) is not None for root in roots] == there
+    home.store.close()
 
 
 # Blocks that are not valid

@@ -21,7 +21,7 @@ from chain.store.chain_store import (
     _get_prefix_end,
 )
 
-HOTSPOT, OTHER = b"\x11" * 33, b"\x12" * 33
+HOTSPOT = b"\x11" * 33
 
 
 @pytest.fixture
@@ -108,24 +108,7 @@ def test_events_by_height_come_in_whole_blocks(store: ChainStore) -> None:
     ]
 
 
-def test_events_by_what_they_are_about(store: ChainStore) -> None:
-    commit(store, 1, Event("verdict", {"hotspot": HOTSPOT, "round": 1}))
-    commit(store, 2, Event("verdict", {"hotspot": OTHER, "round": 1}), Event("paid", {"hotspot": HOTSPOT}))
-    commit(store, 3, Event("verdict", {"hotspot": HOTSPOT, "round": 2}), Event("closed", {"epoch": 7}))
-
-    def find(*kinds: str, limit: int = 10, **about: object) -> list[tuple[int, int]]:
-        return [(e.height, e.index) for e in store.find_events(kinds, limit, **about)]  # type: ignore[arg-type]
-
-    assert find("verdict") == [(3, 0), (2, 0), (1, 0)]
-    assert find("verdict", "paid", hotspot=HOTSPOT) == [(3, 0), (2, 1), (1, 0)]
-    assert find("verdict", round=1) == [(2, 0), (1, 0)]
-    assert find("verdict", round=1, hotspot=OTHER) == [(2, 0)]
-    assert find("verdict", limit=1) == [(3, 0)]
-    assert find("closed", epoch=7) == [(3, 1)]
-    assert find("closed", epoch=8) == []
-
-
-def test_bundles_go_with_their_epochs_a_few_a_block(store: ChainStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_bundles_go_a_few_a_block(store: ChainStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chain.store.chain_store._BUNDLES_PRUNED_PER_BLOCK", 2)
     roots = [bytes([height]) * 32 for height in range(7)]
     for height in range(1, 6):
