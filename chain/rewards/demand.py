@@ -34,8 +34,9 @@ of anybody's coverage share, so:
 Data and bounties together: v_data (r + 1 - f - r) + v_bounty (1 - f) = v (1 - f). Caps that bind only
 lower it. Since v is at most what burnt, spending costs C at least f of what it burns; and since v is at
 most what the credits are worth now, old credits that cost more are no claim on today's emission. Base
-units: each of C's payments is rounded down, with and without its spending, so that the difference exceeds
-the bound by less than one base unit for each payment that it gets without spending.
+units: each payment is rounded down, and so is each hexagon's claim, with and without C's spending; so the
+difference can exceed the bound by less than one base unit for each payment that C gets without spending,
+each hexagon it spends in, and one for what is minted again.
 
 4. **Net emission** (`chain/ledger/net_emission.py`) mints again b x (1 - f) of what b burnt for fees. Each
    pool and with it each payment rises or stays with the emission, and all payments together rise by no

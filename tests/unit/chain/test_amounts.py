@@ -7,8 +7,14 @@ from chain.ledger.amounts import (
     compute_data_credits_for_bytes,
     compute_data_credits_for_hxt,
     compute_hxt_for_data_credits,
+    compute_hxt_worth_of_data_credits,
 )
-from chain.transactions.fees import compute_size_fee
+from chain.ledger.parameters import Parameters
+from chain.transactions.bodies_hotspots import DATA_ONLY
+from chain.transactions.fees import compute_operation_fee, compute_size_fee
+from chain.transactions.types import HotspotAdd, LocationAssert, RouterRegister
+
+KEY = bytes(33)
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +50,36 @@ def test_rounding_is_against_who_asks() -> None:
     assert compute_data_credits_for_hxt(333, price) == 0
     assert compute_data_credits_for_hxt(334, price) == 1
     assert compute_data_credits_for_hxt(999, price) == 2
+
+
+def test_fees_of_operations_with_the_numbers_of_helium(vectors: dict) -> None:
+    """Ours are parameters: set to Helium's they are Helium's. A fee for each address of a router, and a lower
+    one for the place of a hotspot that only carries data, are rules that this chain doesn't have."""
+    fees = vectors["staking_fees_dc"]
+    assert set(fees) == {"add_gateway", "assert_location", "oui", "oui_per_address", "dataonly_hip123"}
+    parameters = Parameters(
+        hotspot_add_fee_data_credits=fees["add_gateway"]["full"],
+        data_only_add_fee_data_credits=fees["add_gateway"]["dataonly"],
+        location_assert_fee_data_credits=fees["assert_location"]["full"],
+        router_register_fee_data_credits=fees["oui"],
+    )
+    head = {"payer": KEY, "nonce": 1, "fee": 0, "owner": KEY}
+    add = HotspotAdd(**head, hotspot=KEY)
+    data_only = HotspotAdd(**head, hotspot=KEY, capability=DATA_ONLY)
+    place = LocationAssert(**head, hotspot=KEY, location=1, gain_ddbi=0, elevation_m=0)
+    router = RouterRegister(**head, voucher_key=KEY, grpc="a:1", dev_addr_ranges=(), eui_filters=())
+    assert compute_operation_fee(add, parameters) == 4_000_000
+    assert compute_operation_fee(data_only, parameters) == 1_000_000
+    assert compute_operation_fee(place, parameters) == 1_000_000
+    assert compute_operation_fee(router, parameters) == 10_000_000
+    # Since HIP-123 a place costs what ours costs by default.
+    assert fees["dataonly_hip123"]["assert"] == Parameters().location_assert_fee_data_credits
+
+
+def test_what_spent_credits_are_worth_is_rounded_down() -> None:
+    assert compute_hxt_worth_of_data_credits(1, 300_000_000) == 333
+    assert compute_hxt_worth_of_data_credits(3, 300_000_000) == 1_000
+    assert compute_hxt_worth_of_data_credits(0, 1) == 0
+    for data_credits in (1, 2, 3, 999):
+        bought = compute_hxt_for_data_credits(data_credits, 300_000_000)
+        assert 0 <= bought - compute_hxt_worth_of_data_credits(data_credits, 300_000_000) <= 1
