@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_fees_of_operations_with_the_numbers_of_helium(vectors: dict) -> None:
         location_assert_fee_data_credits=fees["assert_location"]["full"],
         router_register_fee_data_credits=fees["oui"],
     )
-    head = {"payer": KEY, "nonce": 1, "fee": 0, "owner": KEY}
+    head: dict[str, Any] = {"payer": KEY, "nonce": 1, "fee": 0, "owner": KEY}
     add = HotspotAdd(**head, hotspot=KEY)
     data_only = HotspotAdd(**head, hotspot=KEY, capability=DATA_ONLY)
     place = LocationAssert(**head, hotspot=KEY, location=1, gain_ddbi=0, elevation_m=0)
