@@ -8,7 +8,13 @@ bytes turn into hex. Kinds so far, with their fields:
     payment            payer payee hxt memo
     burn               payer payee hxt data_credits
     fee_paid           payer data_credits hxt
-    hotspot_added      hotspot owner payer
+    hotspot_added      hotspot owner payer capability bond_hxt
+    hotspot_transferred  hotspot owner new_owner
+    hotspot_rekeyed    hotspot new_hotspot owner
+    hotspot_retired    hotspot owner bond_hxt free_epoch
+    hotspot_sighted    hotspot tester location rssi_dbm distance_m epoch evidence
+    hotspot_slashed    hotspot owner fault reporter bond_hxt escrow_hxt reward_hxt burnt_hxt
+    validator_slashed  validator owner fault reporter stake_hxt reward_hxt burnt_hxt
     location_asserted  hotspot owner location gain_ddbi elevation_m
     router_registered  router voucher_key grpc bond_hxt
     router_updated     router voucher_key grpc
@@ -21,6 +27,14 @@ bytes turn into hex. Kinds so far, with their fields:
     channel_counted    channel router hotspot data_credits packets unpaid_data_credits
     channel_disputed   channel router hotspot sequence reporter taken_hxt reward_hxt
     channel_settled    channel router claimed_data_credits returned_data_credits
+    price_reported     reporter hxt_price
+    price_changed      hxt_price previous_hxt_price median reporters
+    parameter_change_scheduled, rule_upgrade_scheduled, parameters_changed, rules_upgraded, decision_dropped,
+    governance_changed, exclusion_set, auditor_set      (chain/governance)
+    producer_rotation_scheduled, producer_rotated       (chain/governance)
+    validator_staked   validator owner hxt
+    validator_unstaked validator owner hxt free_epoch
+    stake_released     validator owner hxt
     round_opened       round entropy opened_at_ms closes_at_ms
     beacon_verdict, witness_verdict      (chain/coverage)
     reward_earned      hotspot owner epoch reward hxt why: minted into escrow

@@ -37,6 +37,28 @@ def test_no_amount_becomes_nothing(units: int, in_a_sentence: str, exactly: str)
             "epoch 7 closed: 3 hotspots earned 1 HXT in all, 2 HXT of earlier epochs paid out",
         ),
         (
+            "price_changed",
+            {"hxt_price": 35_000_000, "previous_hxt_price": 10**8, "median": 1, "reporters": 3},
+            "one HXT costs 0.35 USD",
+        ),
+        ("price_changed", {"hxt_price": 2 * 10**8}, "one HXT costs 2 USD"),
+        (
+            "parameters_changed",
+            {"names": ["coverage.region", "max_payees"], "values": ['"US915"', "9"]},
+            'parameters changed: coverage.region is "US915", max_payees is 9',
+        ),
+        ("rules_upgraded", {"protocol_version": 2}, "version 2 of the rules is in force"),
+        (
+            "decision_dropped",
+            {"decided_height": 7, "why": "hxt_price is 0: must be at least 1"},
+            "a decision of block 7 is dropped: hxt_price is 0: must be at least 1",
+        ),
+        (
+            "governance_changed",
+            {"threshold": 2, "keys": [b"a", b"b", b"c"]},
+            "decisions need 2 of 3 keys now",
+        ),
+        (
             "coverage_request_burnt",
             {"hex": 0x881F9351C5FFFFF, "data_credits": 500, "left": 1_000},
             "500 data credits burnt for coverage of 881f9351c5fffff, 1000 are left",
