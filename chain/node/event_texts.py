@@ -100,6 +100,21 @@ def _describe_changed_parameters(f: Fields) -> str:
     return "parameters changed: " + ", ".join(f"{name} is {value}" for name, value in pairs)
 
 
+_FAULTS = {
+    "beacon_equivocation": "told two secrets in one round",
+    "claim_equivocation": "claimed two measurements of one beacon",
+    "header_equivocation": "signed two blocks of one height",
+}
+
+
+def _describe_slash(who: str, f: Fields) -> str:
+    taken = f["reward_hxt"] + f["burnt_hxt"]
+    return (
+        f"{who} {_FAULTS[f['fault']]} and lost {format_hxt(taken)}: {format_hxt(f['burnt_hxt'])} burnt, "
+        f"{format_hxt(f['reward_hxt'])} to {name_of(f['reporter'])}"
+    )
+
+
 _WHY_CLOSING = {
     "router": "it closes a channel",
     "expired": "a channel has come of age and closes",
@@ -112,6 +127,18 @@ _DESCRIPTIONS: dict[str, Callable[[Fields], str | None]] = {
         f"{name_of(f['payer'])} burnt {format_hxt(f['hxt'])} for {f['data_credits']} data credits"
     ),
     "hotspot_added": lambda f: f"hotspot {name_of(f['hotspot'])} joined",
+    "hotspot_transferred": lambda f: (
+        f"hotspot {name_of(f['hotspot'])} has a new owner, {name_of(f['new_owner'])}"
+    ),
+    "hotspot_rekeyed": lambda f: (
+        f"hotspot {name_of(f['hotspot'])} has a new key and is {name_of(f['new_hotspot'])} now"
+    ),
+    "hotspot_retired": lambda f: f"hotspot {name_of(f['hotspot'])} has left",
+    "hotspot_sighted": lambda f: (
+        f"a field tester received hotspot {name_of(f['hotspot'])} at {f['rssi_dbm']} dBm"
+    ),
+    "hotspot_slashed": lambda f: _describe_slash(f"hotspot {name_of(f['hotspot'])}", f),
+    "validator_slashed": lambda f: _describe_slash(f"validator {name_of(f['validator'])}", f),
     "location_asserted": lambda f: f"hotspot {name_of(f['hotspot'])} placed at {f['location']:x}",
     "router_registered": lambda f: f"router {name_of(f['router'])} registered at {f['grpc']}",
     "router_updated": lambda f: f"router {name_of(f['router'])} is now at {f['grpc']}",
