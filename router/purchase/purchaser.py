@@ -18,7 +18,16 @@ from chain.ledger.parameters import Parameters
 from chain.ledger.tables import DevAddrRange, EuiFilter
 from chain.transactions.encoding import compute_transaction_id, decode_transaction
 from chain.transactions.fees import compute_required_fee
-from chain.transactions.types import Burn, ChannelOpen, RouterRegister, RouterUpdate, TransactionBody
+from chain.transactions.types import (
+    Burn,
+    ChannelAllot,
+    ChannelClose,
+    ChannelOpen,
+    RouterRegister,
+    RouterUpdate,
+    TransactionBody,
+)
+from router.purchase.channels import ChannelKeeper
 from router.purchase.plan import Decision, Standing, Step, Wishes, decide_next_step
 from router.purchase.voucher_desk import CHAIN_ID
 from router.store.database import Database, put_meta
@@ -37,6 +46,8 @@ class Chain(Protocol):
     """What is needed of `chain.client.ChainClient`."""
 
     async def network(self) -> api.Network: ...
+    async def status(self) -> api.Status: ...
+    async def channels(self, router: str | None = None) -> list[api.Channel]: ...
     async def parameters(self) -> Parameters: ...
     async def account(self, address: str) -> api.Account: ...
     async def routes(self) -> list[api.Route]: ...
@@ -70,6 +81,7 @@ class Purchaser:
         self._say = say
         self._on_settled = on_settled
         self._said = ""
+        self._keeper = ChannelKeeper(chain, database, owner.public_key, say)
         self.step = Step.NOTHING
         self.standing: Standing | None = None
 
@@ -79,7 +91,7 @@ class Purchaser:
             try:
                 decision = await self.take_step()
                 retry_s = RETRY_FIRST_S
-                idle = decision.step in (Step.NOTHING, Step.WAIT_FOR_TOKENS)
+                idle = decision.step in (Step.NOTHING, Step.WAIT_FOR_TOKENS, Step.OUT_OF_SERVICE)
                 await asyncio.sleep(LOOK_AGAIN_S if idle else 0)
             except (ChainUnavailable, RequestRefused, TimeoutError) as error:
                 self._say_once(f"cannot pay hotspots yet: {error or type(error).__name__}", ready=False)
@@ -112,6 +124,16 @@ class Purchaser:
                 self._say("registered", text, address=me.address, grpc=self._wishes.grpc)
             case Step.OPEN_CHANNEL:
                 await self._open_channel(decision.data_credits)
+            case Step.ALLOT:
+                await self._allot()
+            case Step.CLOSE_CHANNEL:
+                await self._close_channel()
+            case Step.OUT_OF_SERVICE:
+                self._say_once(
+                    f"this router is {standing.status} on the chain: it buys nothing; a new one needs a data "
+                    "folder of its own",
+                    ready=False,
+                )
             case Step.NOTHING:
                 self._say_once(f"hotspots are paid from {standing.available} data credits", ready=True)
         return decision
@@ -122,10 +144,12 @@ class Purchaser:
         parameters = await self._chain.parameters()
         self._note_chain(network.chain_id)
         await self._finish_opening()
+        await self._keeper.look()
         self._settle()
         account = await self._chain.account(me.address)
         route = next((route for route in await self._chain.routes() if route.router == me.address), None)
         opening = ChannelOpen(payer=me.binary, nonce=1, fee=0, router=me.binary, data_credits=2**40)
+        allotment, closing = self._keeper.make_allotment(), self._keeper.make_close()
         read = self._database.read()
         return Standing(
             hxt=account.hxt,
@@ -137,6 +161,10 @@ class Purchaser:
             register_fee=compute_required_fee(self._build_route(RouterRegister), parameters),
             update_fee=compute_required_fee(self._build_route(RouterUpdate), parameters),
             channel_fee=compute_required_fee(opening, parameters),
+            bond_hxt=parameters.router_bond_hxt,
+            status="active" if route is None else route.status,
+            allot_fee=None if allotment is None else compute_required_fee(allotment, parameters),
+            close_fee=None if closing is None else compute_required_fee(closing, parameters),
         )
 
     def _note_chain(self, chain_id: str) -> None:
@@ -146,8 +174,8 @@ class Purchaser:
             return
         with self._database.transaction("router.chain_id") as tx:
             put_meta(tx, CHAIN_ID, chain_id)
-            tx.execute("UPDATE channels SET is_open = 0")
-            tx.execute("DELETE FROM vouchers")
+            for table in ("channels", "vouchers", "allotments"):
+                tx.execute(f"DELETE FROM {table}")
         if known is not None:
             self._say(
                 "chain_changed", f"the chain is {chain_id} now, not {known}: old channels are left behind"
@@ -181,6 +209,7 @@ class Purchaser:
         with self._database.transaction("router.channel") as tx:
             put_channel(tx, channel_id, data_credits, True, int(time.time() * 1000))
             put_meta(tx, _OPENING, "")
+        self._keeper.look_soon()
         self._say(
             "channel",
             f"channel with {data_credits} data credits opened",
@@ -208,6 +237,25 @@ class Purchaser:
         await self._finish_opening()
         self._settle()
 
+    async def _allot(self) -> None:
+        if (body := self._keeper.make_allotment()) is not None and await self._try(body):
+            self._keeper.say_allotted(body)
+
+    async def _close_channel(self) -> None:
+        if (body := self._keeper.make_close()) is not None and await self._try(body):
+            self._keeper.say_closing(body)
+
+    async def _try(self, body: ChannelAllot | ChannelClose) -> bool:
+        """Send what other steps must not wait for; whether the chain has taken it."""
+        try:
+            await self._send(body)
+        except TransactionRefused as error:
+            self._keeper.note_refused(body)
+            self._say("refused", f"{type(body).__name__} refused: {error}", reason=error.code)
+            return False
+        self._keeper.look_soon()
+        return True
+
     async def _send(self, body: TransactionBody) -> str:
         transaction_id = await self._chain.send(body, [self._owner])
         await self._chain.wait_included(transaction_id, INCLUDED_WITHIN_S)
@@ -220,6 +268,10 @@ class Purchaser:
             payer=me, nonce=1, fee=0, owner=me, voucher_key=self._voucher_key, grpc=self._wishes.grpc,
             dev_addr_ranges=ranges, eui_filters=ALL_EUIS,
         )  # fmt: skip
+
+    def describe_channels(self) -> list[dict[str, Any]]:
+        """For the API: this router's channels as the chain has them."""
+        return self._keeper.describe()
 
     def _say_once(self, text: str, ready: bool) -> None:
         kind = f"{ready}" if ready else text
@@ -237,4 +289,4 @@ def _describe_route(route: api.Route) -> tuple[str, str, tuple[tuple[int, int], 
 def describe_standing(purchaser: Purchaser) -> dict[str, Any]:
     """For the API: where buying stands."""
     standing = None if purchaser.standing is None else msgspec.to_builtins(purchaser.standing)
-    return {"step": str(purchaser.step), "standing": standing}
+    return {"step": str(purchaser.step), "standing": standing, "channels": purchaser.describe_channels()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from chain.write_point import write_point
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE devices (
@@ -75,7 +75,11 @@ CREATE TABLE gateways (
 ) WITHOUT ROWID;
 CREATE TABLE channels (
   channel_id TEXT PRIMARY KEY, amount INTEGER NOT NULL, opened_at_ms INTEGER NOT NULL,
-  is_open INTEGER NOT NULL
+  is_open INTEGER NOT NULL, closing_at_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE allotments (
+  channel_id TEXT NOT NULL, hotspot BLOB NOT NULL, data_credits INTEGER NOT NULL,
+  PRIMARY KEY (channel_id, hotspot)
 ) WITHOUT ROWID;
 CREATE TABLE vouchers (
   channel_id TEXT NOT NULL, hotspot BLOB NOT NULL, sequence INTEGER NOT NULL,
@@ -84,6 +88,16 @@ CREATE TABLE vouchers (
 CREATE TABLE owed (hotspot BLOB PRIMARY KEY, data_credits INTEGER NOT NULL,
   packets INTEGER NOT NULL) WITHOUT ROWID;
 """
+#: What makes a file of an earlier version one of the next.
+MIGRATIONS = {
+    1: """
+ALTER TABLE channels ADD COLUMN closing_at_ms INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE allotments (
+  channel_id TEXT NOT NULL, hotspot BLOB NOT NULL, data_credits INTEGER NOT NULL,
+  PRIMARY KEY (channel_id, hotspot)
+) WITHOUT ROWID;
+"""
+}
 
 
 class StoreError(Exception):
@@ -127,7 +141,12 @@ class Database:
                 self._connection.executescript(
                     f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                 )
-            elif version != SCHEMA_VERSION:
+            while version in MIGRATIONS:
+                migration, version = MIGRATIONS[version], version + 1
+                self._connection.executescript(
+                    f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {version}; COMMIT;"
+                )
+            if version not in (0, SCHEMA_VERSION):
                 raise StoreError(
                     f"{path} has version {version}, this router reads {SCHEMA_VERSION}:"
                     " use the release that wrote it"

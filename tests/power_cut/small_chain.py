@@ -43,6 +43,13 @@ class SmallChain(ChainClient):
     async def parameters(self) -> Parameters:
         return Parameters()
 
+    async def status(self) -> api.Status:
+        return api.Status(
+            chain_id=CHAIN_ID, height=1, block_hash="", block_time_ms=1, state_root="", round=0,
+            round_ends_at_ms=2**50, epoch=0, epoch_ends_at_ms=2**50, time_ms=1, pending_transactions=0,
+            pending_reports=0, hotspots=0, routers=0, producer="",
+        )  # fmt: skip
+
     async def account(self, address: str) -> api.Account:
         own = [body for _, body in self.list_bodies() if PublicKey(body.payer).address == address]
         return api.Account(

@@ -49,6 +49,11 @@ COLLAR_KEYS = {**METER_KEYS, "dev_addr": "01020305"}
 APP_KEY = bytes(range(16))
 SENT_COMMAND, WAITING_COMMAND, FLUSHED = (f"5600f2a5-9f0b-4b5f-8d2c-2a4b4bd7b1a{n}" for n in range(3))
 
+#: Too little for all that the story delivers: the channel is used up, and the next one opened.
+CHANNEL_DATA_CREDITS = 12
+#: The uplink (f_cnt) that no longer fits in.
+LAST_F_CNT = 15
+
 Litestar([], logging_config=None)  # imports what it imports at its first use: once, and not in every fork
 
 
@@ -151,7 +156,10 @@ class RouterStory:
         self.link = MqttLink(self.desk, self.commands, address, "story", lambda: True)
         self.chain = SmallChain(outside)
         wishes = Wishes(
-            grpc="127.0.0.1:1", voucher_key=VOUCHER_KEY.public_key.address, dev_addr_ranges=((0, 2**32 - 1),)
+            grpc="127.0.0.1:1",
+            voucher_key=VOUCHER_KEY.public_key.address,
+            dev_addr_ranges=((0, 2**32 - 1),),
+            channel_data_credits=CHANNEL_DATA_CREDITS,
         )
         self.purchaser = Purchaser(
             self.chain, self.database, OWNER, wishes, VOUCHER_KEY.public_key.binary, self._say, self._greet
@@ -217,6 +225,8 @@ class RouterStory:
             ("queue", self.queue_by_api),
             ("flush", lambda: self.ask("DELETE", f"/devices/{COLLAR}/queue", (200,))),
             ("waiting command", lambda: self.command(COLLAR, WAITING_COMMAND)),
+            ("more than the channel has", uplink(LAST_F_CNT, 222)),
+            ("get ready again", self.get_ready_to_pay),
             ("subscriptions", self.note_subscriptions),
         ]  # fmt: skip
 

@@ -49,6 +49,32 @@ def test_steps_in_their_order() -> None:
     assert decide(available=0, data_credits=1006, hxt=10**8) is Step.BURN
 
 
+def test_the_bond_is_there_before_the_router_registers() -> None:
+    bond = 50 * 10**8
+    assert decide(route=None, bond_hxt=bond) is Step.ASK_FAUCET
+    assert decide(route=None, bond_hxt=bond, hxt=bond - 1) is Step.ASK_FAUCET
+    assert decide(route=None, bond_hxt=bond, hxt=bond) is Step.REGISTER
+    assert decide(route=None, bond_hxt=bond, hxt=bond, data_credits=0) is Step.ASK_FAUCET
+    assert decide(route=None, bond_hxt=bond, hxt=bond + 10**8, data_credits=0) is Step.BURN
+    missing = decide_next_step(
+        WISHES, msgspec.structs.replace(RICH, route=None, bond_hxt=bond, hxt=7, has_faucet=False)
+    )
+    assert (missing.step, missing.hxt) == (Step.WAIT_FOR_TOKENS, bond - 7)
+
+
+def test_what_is_set_aside_and_closed_comes_after_a_funded_channel() -> None:
+    assert decide(allot_fee=9, close_fee=9) is Step.ALLOT
+    assert decide(close_fee=9) is Step.CLOSE_CHANNEL
+    assert decide(available=249, allot_fee=9, close_fee=9) is Step.OPEN_CHANNEL
+    assert decide(allot_fee=10_001, hxt=10**8) is Step.BURN
+    assert decide(close_fee=10_001) is Step.ASK_FAUCET
+
+
+def test_a_router_that_has_left_or_cheated_does_nothing() -> None:
+    for status in ("retired", "faulted"):
+        assert decide(status=status, available=0, allot_fee=1, close_fee=1) is Step.OUT_OF_SERVICE
+
+
 def test_amounts() -> None:
     burn = decide_next_step(WISHES, msgspec.structs.replace(RICH, available=0, data_credits=7, hxt=10**9))
     assert burn.hxt == (1000 + SPARE_DATA_CREDITS) * 1000  # 1 DC = 0.00001 USD = 1000 base units at 1 USD

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from chain.data.voucher import decode_voucher
+from chain.transactions.types import ChannelAllot, ChannelClose, ChannelOpen
 from router.lorawan.frames import EncryptedJoinAccept, parse_phy_payload
 from router.lorawan.join import decrypt_join_accept
 from router.store.database import Database, StoreError
 from router.store.devices import get_device, get_sessions_of_device
 from router.store.events import list_events
 from router.store.frames import get_receipt
-from router.store.purchases import get_owed, list_channels, list_totals
+from router.store.purchases import get_allotted, get_owed, list_channels, list_totals
 from router.store.queue import get_item, list_items
 from router.traffic.desk import BOUGHT
 from tests.power_cut import get_missing_tool
@@ -29,7 +30,13 @@ pytestmark = pytest.mark.skipif(get_missing_tool() is not None, reason=get_missi
 
 POINTS = sorted(point for point in find_write_points() if point.startswith("router."))
 #: In the mempool, and the router does not know: not a commit of its own, but as good a moment to die.
-MOMENTS = [*POINTS, "story.submitted.ChannelOpen", "story.submitted.RouterRegister"]
+MOMENTS = [
+    *POINTS,
+    "story.submitted.ChannelAllot",
+    "story.submitted.ChannelClose",
+    "story.submitted.ChannelOpen",
+    "story.submitted.RouterRegister",
+]
 #: What `list_losses` can find lost.
 KINDS = {"counter", "DevNonce", "downlink counter", "command", "data credits", "event", "device", "receipt"}
 
@@ -162,7 +169,8 @@ def check_end(trial: Trial) -> None:
     for line in outside.get("published", event="up"):
         published.setdefault((line["dev_eui"], line["f_cnt"]), set()).add(line["id"])
     exchanges = [line["f_cnt"] for line in outside.get("exchange")]
-    expected = {(story.METER, f_cnt) for f_cnt in (0, 1, *exchanges)} | {(story.COLLAR, 0)}
+    f_cnts = (0, 1, *exchanges, story.LAST_F_CNT)
+    expected = {(story.METER, f_cnt) for f_cnt in f_cnts} | {(story.COLLAR, 0)}
     assert set(published) == expected
     assert all(len(ids) == 1 for ids in published.values()), published
 
@@ -189,9 +197,22 @@ def check_end(trial: Trial) -> None:
     prices = {line["hash"]: line["data_credits"] for line in outside.get("receipt", status=BOUGHT)}
     assert sum(total.total_data_credits for total in list_totals(read)) == sum(prices.values())
     assert get_owed(read) == 0
-    opened = [id for id, body in SmallChain(outside).list_bodies() if type(body).__name__ == "ChannelOpen"]
-    assert [channel.channel_id for channel in list_channels(read) if channel.is_open] == opened
-    assert len(opened) == 1, "data credits are locked in a channel that nobody uses"
+    bodies = SmallChain(outside).list_bodies("included")
+    opened = [id for id, body in bodies if isinstance(body, ChannelOpen)]
+    assert [channel.channel_id for channel in list_channels(read) if channel.is_open] == opened[1:]
+    assert len(opened) == 2, "data credits are locked in a channel that nobody uses"
+    closes = [body for _, body in bodies if isinstance(body, ChannelClose)]
+    assert {body.channel_id.hex() for body in closes} == {opened[0]}
+    counts = {part.hotspot: part.data_credits for part in closes[-1].counts}
+    assert counts == {
+        total.hotspot: total.total_data_credits
+        for total in list_totals(read)
+        if total.channel_id == opened[0]
+    }
+    for _, body in bodies:
+        if isinstance(body, ChannelAllot):
+            allotted = get_allotted(read, body.channel_id.hex())
+            assert all(allotted[part.hotspot] >= part.data_credits for part in body.allotments)
     assert [item.item_id for item in list_items(read, bytes.fromhex(story.COLLAR))] == [story.WAITING_COMMAND]
     assert list_items(read, bytes.fromhex(story.METER)) == []
     assert get_device(read, bytes.fromhex(story.GONE)) is None
