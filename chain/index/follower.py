@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 BATCH_EVENTS = 5_000
 BATCH_BLOCKS = 500
 RETRY_S = 5.0
+DROPPED_WAIT_S = 5.0
 
 Answer = TypeVar("Answer")
 BlocksListener = Callable[[list[IndexedBlock]], None]
@@ -105,6 +106,7 @@ class ChainIndex:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
         self._grown = asyncio.Condition()
+        self._dropped = asyncio.Event()
         self._listeners: list[BlocksListener] = []
 
     @contextlib.asynccontextmanager
@@ -128,11 +130,19 @@ class ChainIndex:
     async def ask(self, question: Callable[[Connection], Answer]) -> Answer:
         """Answer from the index as of one block, in a reading thread. Raises IndexUnavailable."""
 
-        def read() -> Answer:
+        def read() -> tuple[int, Answer]:
             with self.database.reading() as connection:
-                return question(connection)
+                return self.database.get_standing(connection).height, question(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+        loop, expected = asyncio.get_running_loop(), self.height
+        height, answer = await loop.run_in_executor(self._readers, read)
+        if height >= expected:
+            return answer
+        # Somebody has dropped it: it is filled again at once, and the question is asked once more.
+        self.height = height
+        self._dropped.set()
+        await self.wait_for(expected, DROPPED_WAIT_S)
+        return (await loop.run_in_executor(self._readers, read))[1]
 
     async def wait_for(self, height: int, timeout_s: float) -> bool:
         """Wait until the index has a block; False where that takes too long."""
@@ -153,7 +163,7 @@ class ChainIndex:
                 if blocks:
                     await self._tell(blocks)
                 else:
-                    await self._chain.wait_for_block_after(self.height)
+                    await self._wait_for_work()
             except Exception as error:
                 self.failure = str(error)
                 if isinstance(error, IndexUnavailable):
@@ -161,6 +171,22 @@ class ChainIndex:
                 else:
                     log.exception("the index did not take in a block; trying again in %d s", RETRY_S)
                 await asyncio.sleep(RETRY_S)
+
+    async def _wait_for_work(self) -> None:
+        """Until there is another block, or the index was found to be dropped."""
+        waiting = [
+            asyncio.ensure_future(self._chain.wait_for_block_after(self.height)),
+            asyncio.ensure_future(self._dropped.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        self._dropped.clear()
+        for task in done:
+            task.result()
 
     async def _take_in_some(self) -> list[IndexedBlock]:
         """Take in the next blocks. Asks each time where the index stands: it may have been dropped."""

@@ -38,8 +38,8 @@ def blocks(history: History) -> list[IndexedBlock]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    with run_cluster() as url:
-        yield url
+    with run_cluster() as cluster:
+        yield cluster.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

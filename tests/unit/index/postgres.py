@@ -37,33 +37,60 @@ def find_user() -> str | None:
     return found[0]
 
 
+class Cluster:
+    """One running server; ``url`` is its empty database."""
+
+    def __init__(self, folder: Path, initdb: str, pg_ctl: str) -> None:
+        self._folder = folder
+        self._pg_ctl = pg_ctl
+        self._user = find_user()
+        self.url = f"postgresql://hexhaul@/postgres?host={folder}"
+        if self._user is not None:
+            shutil.chown(folder, self._user)
+        words = ("-U", "hexhaul", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        self._run(initdb, "-D", str(folder / "data"), *words)
+
+    def start(self) -> None:
+        options = f"-k {self._folder} -c listen_addresses='' -c fsync=off -c max_connections=30"
+        self._run(*self._control, "-l", str(self._folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        self._run(*self._control, "-m", "immediate", "stop")
+
+    @property
+    def _control(self) -> tuple[str, ...]:
+        return (self._pg_ctl, "-D", str(self._folder / "data"), "-w")
+
+    def _run(self, *command: str) -> None:
+        with tempfile.TemporaryFile("w+") as said:  # a pipe would stay open with the server
+            done = subprocess.run(
+                command,
+                user=self._user,
+                cwd=self._folder,
+                stdout=said,
+                stderr=said,
+                timeout=90,
+                env={"LC_ALL": "C"},
+                check=False,
+            )
+            said.seek(0)
+            assert done.returncode == 0, f"{' '.join(command)}: {said.read()}"
+
+
 @contextmanager
-def run_cluster() -> Iterator[str]:
-    """Yields the URL of an empty database; skips, saying why, where there is no PostgreSQL."""
+def run_cluster() -> Iterator[Cluster]:
+    """Yields a running server; skips, saying why, where there is no PostgreSQL."""
     initdb, pg_ctl = find_program("initdb"), find_program("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip("no PostgreSQL here: apt install postgresql")
-    user = find_user()
     # Not below pytest's folder: nobody else may look into that. Socket paths must be short.
     folder = Path(tempfile.mkdtemp(prefix="hexhaul-pg-", dir="/tmp"))
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        done = subprocess.run(
-            command, user=user, cwd=folder, capture_output=True, text=True, timeout=90, env={"LC_ALL": "C"}
-        )
-        assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
-
     try:
-        if user is not None:
-            shutil.chown(folder, user)
-        # A cluster whose language sorts otherwise than bytes do: the index must not care.
-        run(initdb, "-D", str(data), "-U", "hexhaul", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=30"
-        run(pg_ctl, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+        cluster = Cluster(folder, initdb, pg_ctl)
+        cluster.start()
         try:
-            yield f"postgresql://hexhaul@/postgres?host={folder}"
+            yield cluster
         finally:
-            run(pg_ctl, "-D", str(data), "-w", "-m", "immediate", "stop")
+            cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
