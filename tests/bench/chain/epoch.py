@@ -1,4 +1,4 @@
-"""An epoch of Helium's peak size by the columnar path: payloads, rules, draw, units, density.
+"""An epoch of Helium's peak size by the columnar path: payloads, rules, draw, units, density, payments.
 
     python -m tests.bench.chain.epoch [HOTSPOTS ...]        default: 250000 500000 1000000
 
@@ -25,10 +25,10 @@ import h3.api.basic_int as h3
 import numpy as np
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
-from chain.columnar.density import compute_scales
 from chain.columnar.payloads import compute_beacon_payloads
 from chain.columnar.places import Places, build_places
 from chain.columnar.selection import compute_selected
+from chain.columnar.shares import compute_column_coverage, divide_pool_columns, sum_exactly
 from chain.columnar.totals import compute_epoch_totals
 from chain.columnar.witnesses import BeaconColumns, WitnessColumns, build_pair, compute_witness_reasons
 from chain.coverage.parameters import CoverageParameters
@@ -39,6 +39,8 @@ BEACONS_EACH, REPORTS_EACH = 4, 10
 #: Beacons that are worked on at once: their reports' columns stay in a few hundred megabytes.
 CHUNK = 50_000
 PARAMETERS = CoverageParameters()
+#: Of beacons and of witnesses each: 10,000 HXT.
+POOL_MICRO = 10_000 * 10**8 * 10**6
 
 
 def scatter_hotspots(count: int) -> Places:
@@ -144,8 +146,14 @@ def judge(hotspots: int, cores: int) -> tuple[float, float]:
     none = np.zeros(reports.count, dtype=np.bool_)
     totals = compute_epoch_totals(pair, selected, np.zeros(beacons.count, dtype=np.bool_), none)
     added = time.perf_counter()
-    active = np.flatnonzero(totals.witnessed > 0)
-    scales = compute_scales(places.cells[active], HIP104_LIMITS)
+    is_active = totals.witnessed > 0
+    is_active[totals.pair_witness] = True
+    is_audited = np.ones(places.count, dtype=np.bool_)
+    coverage = compute_column_coverage(places.cells, totals, is_active, is_audited, HIP104_LIMITS)
+    paid = sum(
+        sum_exactly(divide_pool_columns(POOL_MICRO, shares, shares.compute_total(0)))
+        for shares in (coverage.beacon, coverage.witness)
+    )
     done = time.perf_counter()
     codes, counts = np.unique(reasons, return_counts=True)
     verdicts = ", ".join(
@@ -154,10 +162,10 @@ def judge(hotspots: int, cores: int) -> tuple[float, float]:
     print(
         f"{hotspots:>9} hotspots {beacons.count:>9} beacons {reports.count:>9} reports: "
         f"{done - began:6.1f} s (payloads, rules, draw {judged - began:.1f}, units {added - judged:.1f}, "
-        f"density {done - added:.1f})"
+        f"density and payments {done - added:.1f})"
     )
     rewarded = int(selected.sum())
-    print(f"          verdicts: {verdicts}; rewarded {rewarded}; mean scale {scales.mean():.0f}")
+    print(f"          verdicts: {verdicts}; rewarded {rewarded}; paid {paid} base units")
     return done - began, reports.count / (done - began)
 
 
