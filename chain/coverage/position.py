@@ -24,6 +24,9 @@ import h3.api.basic_int as h3
 #: Radius of the globe that H3 assumes, micrometres (WGS84 authalic radius).
 EARTH_RADIUS_UM = 6_371_007_180_918
 
+#: Half the way round it: pi times the radius.
+HALF_CIRCUMFERENCE_UM = 20_015_109_355_540
+
 #: Most that a centre's distance as computed here differs from the exact one, micrometres.
 DISTANCE_ERROR_UM = 10
 
@@ -187,10 +190,19 @@ def compute_distance_um(cell: int, other: int) -> int:
     """Length of the great circle between two cells' centres, micrometres, to ``DISTANCE_ERROR_UM``.
 
     The chord is an integer square root; the arc is found by halving it until its series is exact enough.
+    Beyond a quarter of the globe the chord tells little of the arc, so there it is the rest to the point
+    opposite.
     """
-    square = sum(
-        (a - b) ** 2 for a, b in zip(compute_cell_centre(cell), compute_cell_centre(other), strict=True)
-    )
+    centre, there = compute_cell_centre(cell), compute_cell_centre(other)
+    square = sum((a - b) ** 2 for a, b in zip(centre, there, strict=True))
+    if square > 2 * EARTH_RADIUS_UM**2:
+        opposite = sum((a + b) ** 2 for a, b in zip(centre, there, strict=True))
+        return HALF_CIRCUMFERENCE_UM - _compute_arc_um(opposite)
+    return _compute_arc_um(square)
+
+
+def _compute_arc_um(square: int) -> int:
+    """The arc over a chord of at most a quarter of the globe, from the chord's square; micrometres."""
     if square == 0:
         return 0
     unit = 1 << 96

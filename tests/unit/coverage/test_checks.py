@@ -27,7 +27,11 @@ from chain.coverage.checks.distance import (
 from chain.coverage.checks.evidence import WitnessEvidence
 from chain.coverage.checks.intake import CLAIM_RULES, INTAKE_RULES, IntakeEvidence
 from chain.coverage.checks.outcome import Outcome, Rule, compute_verdict
-from chain.coverage.checks.signal import compute_strongest_signal_ddbm, is_signal_above_sensitivity
+from chain.coverage.checks.signal import (
+    compute_strongest_signal_ddbm,
+    is_signal_above_sensitivity,
+    is_signal_possible,
+)
 from chain.coverage.checks.unsolicited import NEVER, UNSOLICITED_RULES, UnsolicitedEvidence
 from chain.coverage.checks.witness import WITNESS_RULES, is_in_time
 from chain.coverage.parameters import CoverageParameters, RegionArea
@@ -698,6 +702,32 @@ def test_a_beaconer_that_asserts_more_gain_loosens_nothing(max_eirp_ddbm: int) -
         evidence = build_witness({"challenge": challenge, "parameters": parameters})
         bounds.append(compute_strongest_signal_ddbm(evidence))
     assert max(bounds) - min(bounds) < 10  # power is whole decibels
+
+
+def test_signals_as_in_the_vectors(shared: Path) -> None:
+    """Helium's bound, with its gains cut to whole decibels; ours is looser by the size of the cells alone."""
+    upstream = json.loads((shared / "vectors/chain/fspl.json").read_text())["upstream"]
+    cases = [case for case in upstream if case["test"].startswith("test_verify_witness_rssi")]
+    assert len(cases) == 2 and len(upstream) == 5  # the three others: test_position.py, test_propagation.py
+    for case in cases:
+        given = case["in"]
+        challenge = replace(
+            CHALLENGE,
+            conducted_power_dbm=given["tx_power"],
+            gain_ddbi=given["beacon_gain"] // 10 * 10,
+            frequency_hz=given["freq"],
+            location=int(given["beacon_loc"]),
+        )
+        parameters = replace(
+            COVERAGE, witness_gain_ddbi=given["witness_gain"] // 10 * 10, signal_tolerance_ddb=0
+        )
+        evidence = build_witness(
+            {"challenge": challenge, "parameters": parameters, "location": int(given["witness_loc"])},
+            signal_ddbm=given["signal"],
+        )
+        outcome = is_signal_possible(evidence)
+        assert outcome.ok is (case["out"] == "ok")
+        assert 0 <= outcome.limit / 10 - case["expected_max_rssi_computed"] < 0.15
 
 
 def test_a_lower_ordered_power_lowers_the_bound_by_as_much() -> None:
