@@ -16,9 +16,14 @@ from chain.columnar.places import Ints, compute_parents
 from chain.rewards.hex_density import FINEST_RESOLUTION, SCALE, HexLimit
 from chain.rewards.reward_units import divide_half_even
 
+#: Counts of this size no longer fit beside each other into 64 bits.
+MOST_HOTSPOTS = 1 << 20
+
 
 def compute_scales(cells: Ints, limits: Mapping[int, HexLimit]) -> Ints:
     """The scale x 10^4 of each hotspot by its cell (resolution 11 or finer), all of them counted."""
+    if len(cells) >= MOST_HOTSPOTS:
+        raise ValueError(f"{len(cells)} hotspots: at most {MOST_HOTSPOTS - 1} at once")
     if not len(cells):
         return np.zeros(0, dtype=np.int64)
     level, home = np.unique(compute_parents(cells, FINEST_RESOLUTION), return_inverse=True)
@@ -59,16 +64,20 @@ def _get_neighbours(cell: int) -> list[int]:
 
 
 def _multiply(count: int, ratios: list[tuple[Ints, Ints]]) -> Ints:
-    """Product of clipped over product of unclipped, x 10^4, half to even; a row at a time but each kind
-    once."""
-    rows = np.stack([part for ratio in ratios for part in ratio], axis=1)
-    # Most hotspots share their counts with others: the division is made once for each kind of row.
-    kinds, kind = np.unique(rows, axis=0, return_inverse=True)
-    scales = np.empty(len(kinds), dtype=np.int64)
-    for at, row in enumerate(kinds.tolist()):
+    """Product of clipped over product of unclipped, x 10^4, half to even. Most hotspots share their counts
+    with others: the division is made once for each kind of row."""
+    kind = np.zeros(count, dtype=np.int64)
+    first = np.zeros(1, dtype=np.int64)
+    for clipped, unclipped in ratios:
+        # Both counts are below 2^20, and there are fewer kinds than hotspots: the number fits.
+        packed = kind << 40 | clipped << 20 | unclipped
+        _, first, kind = np.unique(packed, return_index=True, return_inverse=True)
+    scales = np.empty(len(first), dtype=np.int64)
+    rows = zip(*(part[first].tolist() for ratio in ratios for part in ratio), strict=True)
+    for at, row in enumerate(rows):
         numerator = denominator = 1
-        for clipped, unclipped in zip(row[::2], row[1::2], strict=True):
-            numerator *= clipped
-            denominator *= unclipped
+        for clipped_count, unclipped_count in zip(row[::2], row[1::2], strict=True):
+            numerator *= clipped_count
+            denominator *= unclipped_count
         scales[at] = divide_half_even(numerator * SCALE, denominator)
-    return scales[kind.reshape(count)]
+    return scales[kind]
