@@ -19,25 +19,26 @@ KEY = bytes(33)
 
 
 @pytest.fixture(scope="module")
-def vectors(shared: Path) -> dict:
-    return json.loads((shared / "vectors/chain/dc_fees.json").read_text())
+def vectors(shared: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((shared / "vectors/chain/dc_fees.json").read_text())
+    return loaded
 
 
-def test_packets(vectors: dict) -> None:
+def test_packets(vectors: dict[str, Any]) -> None:
     assert len(vectors["per_packet_dc"]) == 10
     for case in vectors["per_packet_dc"]:
         assert compute_data_credits_for_bytes(case["bytes"]) == case["dc"]
     assert compute_data_credits_for_bytes(0) == 1
 
 
-def test_transaction_fees_by_size(vectors: dict) -> None:
+def test_transaction_fees_by_size(vectors: dict[str, Any]) -> None:
     for case in vectors["txn_fee_dc"]:
         fee = compute_size_fee(case["serialized_bytes"], vectors["txn_fee_multiplier"])
         assert fee == case["fee_dc"]
         assert fee * vectors["dc_usd"] == pytest.approx(case["usd"])
 
 
-def test_price(vectors: dict) -> None:
+def test_price(vectors: dict[str, Any]) -> None:
     to_credits, to_tokens = vectors["hnt_dc_conversion"]
     assert compute_data_credits_for_hxt(to_credits["hnt_bones"], to_credits["price_e8"]) == to_credits["dc"]
     # Upstream's own test expects one unit more here, an artefact of its floating point: exactly it is 10^8.
@@ -53,7 +54,7 @@ def test_rounding_is_against_who_asks() -> None:
     assert compute_data_credits_for_hxt(999, price) == 2
 
 
-def test_fees_of_operations_with_the_numbers_of_helium(vectors: dict) -> None:
+def test_fees_of_operations_with_the_numbers_of_helium(vectors: dict[str, Any]) -> None:
     """Ours are parameters: set to Helium's they are Helium's. A fee for each address of a router, and a lower
     one for the place of a hotspot that only carries data, are rules that this chain doesn't have."""
     fees = vectors["staking_fees_dc"]
