@@ -31,6 +31,12 @@ async def get(network: Network, path: str, **params: Any) -> Any:
         return answer.json()
 
 
+async def get_items(network: Network, path: str, **params: Any) -> list[Any]:
+    """The first page of a list."""
+    items: list[Any] = (await get(network, path, **params))["items"]
+    return items
+
+
 async def collect(
     network: Network, topic: str, count: int, timeout_s: float
 ) -> list[tuple[str, dict[str, Any]]]:
@@ -69,7 +75,7 @@ async def test_sensors_join_and_their_readings_reach_mqtt_via_several_hotspots(
     await town.wait_for("uplink", 120)
     events = await collect(town, "application/+/device/+/event/up", 5, 120)
     example = json.loads((shared / "vectors/chirpstack_messages/up.json").read_text())
-    hotspots = {h["gateway_eui"]: h for h in await get(town, "/hotspots")}
+    hotspots = {h["gateway_eui"]: h for h in await get_items(town, "/hotspots")}
     objects = {}
     heard = 0
     for topic, event in events:
@@ -133,11 +139,13 @@ async def test_a_downlink_published_on_mqtt_reaches_the_sensor(town: Network) ->
 
 async def test_beacons_are_witnessed_verified_and_paid(town: Network) -> None:
     await town.wait_for("epoch_closed", 200, is_it=lambda line: line.get("hotspots", 0) >= 3)
-    verdicts = await get(town, "/poc/verdicts", limit=200)
+    (auditor,) = await get_items(town, "/auditors")
+    assert auditor["kind"] == "hotspot", "one hotspot is named as audited, the others earn since it met them"
+    verdicts = await get_items(town, "/poc/verdicts", limit=200)
     good = [row for row in verdicts if row["event"] == "witness_verdict" and row["ok"]]
     assert len({row["hotspot"] for row in good}) == 3
     assert all(row["hotspot"] != row["beaconer"] for row in good)
-    rewards = await get(town, "/rewards", limit=200)
+    rewards = await get_items(town, "/rewards", limit=200)
     assert {"beacon", "witness"} <= {row["reward"] for row in rewards if row["hxt"] > 0}
 
 
@@ -145,7 +153,7 @@ async def test_the_hotspot_that_delivered_is_credited_and_the_books_add_up(town:
     await town.wait_for("uplink", 60)
 
     async def get_claimed() -> int:
-        channels = await get(town, "/channels")
+        channels = await get_items(town, "/channels")
         return sum(channel["claimed_data_credits"] for channel in channels)
 
     async with asyncio.timeout(200):
