@@ -116,6 +116,7 @@ class StateReader:
         return found
 
     def iterate(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        # One statement sees one commit, however long it takes, and a whole state need not be in memory.
         end = _get_prefix_end(prefix)
         if end is None:
             rows = self._connection.execute(
@@ -125,7 +126,8 @@ class StateReader:
             rows = self._connection.execute(
                 "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key", (prefix, end)
             )
-        yield from rows.fetchall()
+        while some := rows.fetchmany(_ROWS_AT_ONCE):
+            yield from some
 
 
 class StateView(StateReader):
@@ -136,10 +138,8 @@ class StateView(StateReader):
         self.head = head
 
     def iterate_all(self) -> Iterator[tuple[bytes, bytes]]:
-        """All (key, value) in key order, without holding them all in memory."""
-        cursor = self._connection.execute("SELECT key, value FROM state ORDER BY key")
-        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-            yield from rows
+        """All (key, value) in key order."""
+        return self.iterate(b"")
 
 
 class ChainStore:
