@@ -224,11 +224,16 @@ def test_epochs_without_any_block_are_not_paid_for() -> None:
 def test_credits_for_which_nothing_burnt_buy_nothing_and_come_back() -> None:
     world = make_world()
     mint_data_credits(world.state, world["dave"], 10_000, 0)
+    world.apply(ask(world, epochs=1))
     world.apply(ask(world, requester=world["dave"], epochs=1))
     cover(world)
     events = close(world)
-    assert not get_fields(events, "coverage_request_burnt")
-    assert get_fields(events, "coverage_request_ended")[0]["returned_data_credits"] == 10_000
+    # Also where others' credits are burnt for the same hexagon.
+    assert [f["requester"] for f in get_fields(events, "coverage_request_burnt")] == [world["erin"]]
+    returned = {
+        f["requester"]: f["returned_data_credits"] for f in get_fields(events, "coverage_request_ended")
+    }
+    assert returned == {world["erin"]: 0, world["dave"]: 10_000}
 
 
 def test_a_bounty_pays_no_more_than_what_burnt_for_it() -> None:
