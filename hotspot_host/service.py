@@ -251,4 +251,5 @@ class HotspotService:
             "vouchered_packets": balance.vouchered_packets,
             "vouchered_data_credits": balance.vouchered_data_credits,
             "unvouchered_packets": balance.unvouchered_packets,
+            "uncovered_data_credits": balance.uncovered_data_credits,
         }

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from chain.data.voucher import InvalidVoucher, decode_voucher, is_signed_by, is_successor
+from chain.data.voucher import (
+    InvalidVoucher,
+    decode_voucher,
+    is_equivocation,
+    is_signed_by,
+    is_successor,
+)
 from chain.keys import PublicKey
 from hotspot_host.forwarder.routes import Route
-from hotspot_host.store.vouchers import KeptVoucher
+from hotspot_host.store.vouchers import Dispute, KeptVoucher
 
 
 class BadVoucher(ValueError):
@@ -14,6 +20,14 @@ class BadVoucher(ValueError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+class Fraud(BadVoucher):
+    """The router signed another voucher with the sequence of the kept one; ``dispute`` proves it."""
+
+    def __init__(self, dispute: Dispute) -> None:
+        super().__init__("fraud", "the router has signed two different vouchers of one sequence")
+        self.dispute = dispute
 
 
 def get_channel_id(raw: bytes) -> str:
@@ -27,7 +41,9 @@ def get_channel_id(raw: bytes) -> str:
 def check_voucher(
     raw: bytes, route: Route, hotspot: bytes, chain_id: str, kept: KeptVoucher | None
 ) -> KeptVoucher | None:
-    """The voucher to keep, None for one that brings nothing new. BadVoucher says what is wrong with it."""
+    """The voucher to keep, None for one that brings nothing new. BadVoucher says what is wrong with it, Fraud
+    where it proves that its router cheats.
+    """
     try:
         signed = decode_voucher(raw)
     except InvalidVoucher as error:
@@ -37,10 +53,14 @@ def check_voucher(
         raise BadVoucher("wrong_chain", f"voucher for chain {voucher.chain_id!r}, this is {chain_id!r}")
     if voucher.hotspot != hotspot:
         raise BadVoucher("wrong_hotspot", "voucher for another hotspot")
-    if not is_signed_by(signed, PublicKey.from_address(route.voucher_key).binary):
+    voucher_key = PublicKey.from_address(route.voucher_key).binary
+    if not is_signed_by(signed, voucher_key):
         raise BadVoucher("bad_signature", "voucher not signed by the router's voucher key")
     if kept is not None:
-        older = decode_voucher(kept.voucher).voucher
+        kept_signed = decode_voucher(kept.voucher)
+        older = kept_signed.voucher
+        if is_equivocation(kept_signed, signed, voucher_key):
+            raise Fraud(Dispute(kept.channel_id, route.router, kept.voucher, raw))
         if voucher.sequence <= older.sequence:
             return None
         if not is_successor(voucher, older):

@@ -23,11 +23,11 @@ from chain.wire import packet_router_pb2_grpc
 from hotspot_host.clock import get_monotonic_us, get_wall_ms
 from hotspot_host.forwarder.downlinks import DownlinkActor, DownlinkOrder, is_signed_by
 from hotspot_host.forwarder.packets import compute_data_credits
-from hotspot_host.forwarder.receipts import BadVoucher, check_voucher, get_channel_id
+from hotspot_host.forwarder.receipts import BadVoucher, Fraud, check_voucher, get_channel_id
 from hotspot_host.forwarder.routes import Route
 from hotspot_host.forwarder.uplink_filter import Uplink, judge_payload
 from hotspot_host.store.spool import SpooledPacket
-from hotspot_host.store.vouchers import Vouchers
+from hotspot_host.store.vouchers import Dispute, KeptVoucher, RouterBalance, Vouchers
 from hotspot_host.tally import Tally
 
 CONNECT_TIMEOUT_S = 10.0
@@ -43,6 +43,8 @@ IN_FLIGHT_LIMIT = 32
 RESULT_LIMIT = 64
 #: While the router owes vouchers, one packet in so many seconds asks whether it pays again.
 PROBE_INTERVAL_S = 30.0
+#: Data credits that a router may have promised beyond what the chain sets aside for this hotspot, unclaimed.
+UNCOVERED_LIMIT = 1_000
 #: Notices within seconds that the other end is gone without a word.
 CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
@@ -78,6 +80,7 @@ class RouterStream:
         float_limit: int,
         on_voucher: Callable[[], None],
         receipt_timeout_s: float = RECEIPT_TIMEOUT_S,
+        uncovered_limit: int = UNCOVERED_LIMIT,
     ) -> None:
         self.route = route
         self.state = "connecting"
@@ -90,6 +93,8 @@ class RouterStream:
         self._float_limit = float_limit
         self._on_voucher = on_voucher
         self._receipt_timeout_s = receipt_timeout_s
+        self._uncovered_limit = uncovered_limit
+        self._is_disputed = vouchers.is_disputed(route.router)
         self._pending: OrderedDict[int, SpooledPacket] = OrderedDict()
         self._in_flight: OrderedDict[bytes, _Sent] = OrderedDict()
         self._results: deque[wire.downlink_result_v1] = deque(maxlen=RESULT_LIMIT)
@@ -221,10 +226,12 @@ class RouterStream:
     def _settle(self, receipt: wire.receipt_v1) -> None:
         sent = self._in_flight.pop(receipt.packet_hash, None)
         data_credits = receipt.data_credits if receipt.status == wire.BOUGHT else 0
-        voucher = self._read_voucher(receipt.voucher) if receipt.voucher else None
-        known = self._vouchers.settle(self.route.router, receipt.packet_hash, data_credits, voucher)
+        voucher, dispute = self._read_voucher(receipt.voucher) if receipt.voucher else (None, None)
+        known = self._vouchers.settle(self.route.router, receipt.packet_hash, data_credits, voucher, dispute)
+        self._is_disputed |= dispute is not None
         if voucher is not None:
             self._tally.add("vouchers")
+        if voucher is not None or dispute is not None:
             self._on_voucher()
         if known:
             status = wire.receipt_status.Name(receipt.status).lower()
@@ -240,16 +247,17 @@ class RouterStream:
                     self._tally.say_change("underpaid", True, text, of=self.route.router)
         self._wake.set()
 
-    def _read_voucher(self, raw: bytes) -> Any:
+    def _read_voucher(self, raw: bytes) -> tuple[KeptVoucher | None, Dispute | None]:
+        """What to keep of a receipt's voucher: itself, or the proof that it makes with the kept one."""
         chain_id = self._chain_id()
         if chain_id is None:
-            return None
+            return None, None
         try:
             kept = self._vouchers.get(get_channel_id(raw))
-            return check_voucher(raw, self.route, self._key.public_key.binary, chain_id, kept)
+            return check_voucher(raw, self.route, self._key.public_key.binary, chain_id, kept), None
         except BadVoucher as error:
             self._tally.drop(f"voucher_{error.reason}", f"voucher not kept: {error}")
-            return None
+            return None, error.dispute if isinstance(error, Fraud) else None
 
     def _take_downlink(self, packet: wire.packet_router_packet_down_v1) -> None:
         if not is_signed_by(packet, PublicKey.from_address(self.route.voucher_key)):
@@ -292,6 +300,8 @@ class RouterStream:
             verdict = judge_payload(packet.parse().payload)
             may_cost = isinstance(verdict, Uplink) and verdict.may_cost
             if may_cost and is_over:
+                if self._is_disputed:
+                    continue
                 if get_monotonic_us() < self._next_probe_us or self._in_flight:
                     continue
                 self._next_probe_us = get_monotonic_us() + int(PROBE_INTERVAL_S * 1e6)
@@ -300,22 +310,39 @@ class RouterStream:
         return None
 
     def _is_over_float(self) -> bool:
-        unvouchered = self._vouchers.get_balance(self.route.router).unvouchered_packets
-        at_risk = unvouchered + sum(sent.may_cost for sent in self._in_flight.values())
-        was_paused, self.paused = self.paused, unvouchered >= self._float_limit
+        balance = self._vouchers.get_balance(self.route.router)
+        at_risk = balance.unvouchered_packets + sum(sent.may_cost for sent in self._in_flight.values())
+        why = self._find_reason_to_pause(balance)
+        was_paused, self.paused = self.paused, why is not None
         if self.paused != was_paused:
             if self.paused:
                 self._next_probe_us = get_monotonic_us() + int(PROBE_INTERVAL_S * 1e6)
-                text = (
-                    f"router {self.route.grpc} owes vouchers for {unvouchered} packets: nothing more that it "
-                    f"would have to pay goes there until it signs (limit {self._float_limit})"
-                )
-            else:
-                text = f"router {self.route.grpc} has signed: forwarding again"
             self._tally.lines.say(
-                "float", text, router=self.route.router, paused=self.paused, unvouchered_packets=unvouchered
+                "float",
+                why or f"router {self.route.grpc} has signed and is covered: forwarding again",
+                router=self.route.router,
+                paused=self.paused,
+                unvouchered_packets=balance.unvouchered_packets,
+                uncovered_data_credits=balance.uncovered_data_credits,
             )
-        return at_risk >= self._float_limit
+        return self.paused or at_risk >= self._float_limit
+
+    def _find_reason_to_pause(self, balance: RouterBalance) -> str | None:
+        """Why nothing more that the router would have to pay should go there now."""
+        router = f"router {self.route.grpc}"
+        if self._is_disputed:
+            return f"{router} has signed two vouchers of one sequence: it gets nothing to pay for any more"
+        if balance.unvouchered_packets >= self._float_limit:
+            return (
+                f"{router} owes vouchers for {balance.unvouchered_packets} packets: nothing more that it "
+                f"would have to pay goes there until it signs (limit {self._float_limit})"
+            )
+        if balance.uncovered_data_credits >= self._uncovered_limit:
+            return (
+                f"{router} has promised {balance.uncovered_data_credits} data credits that aren't set aside: "
+                f"nothing more goes there until they are, or are claimed (limit {self._uncovered_limit})"
+            )
+        return None
 
     async def _send_packet(self, call: Any, picked: tuple[SpooledPacket, bool]) -> None:
         spooled, may_cost = picked

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chain.write_point import write_point
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE spool (
@@ -36,7 +36,17 @@ CREATE TABLE vouchers (
     total_packets INTEGER NOT NULL,
     voucher BLOB NOT NULL,
     claimed_data_credits INTEGER NOT NULL DEFAULT 0,
-    channel_data_credits INTEGER
+    channel_data_credits INTEGER,
+    allotted_data_credits INTEGER NOT NULL DEFAULT 0,
+    closing_at_ms INTEGER NOT NULL DEFAULT 0,
+    is_settled INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE disputes (
+    channel_id TEXT PRIMARY KEY,
+    router TEXT NOT NULL,
+    one BLOB NOT NULL,
+    other BLOB NOT NULL,
+    is_reported INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE airtime (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,10 +73,14 @@ CREATE TABLE facts (
 );
 """
 
-#: What makes a database of the version before this one: reports of a round that is over by now go.
+#: What makes a database of each version one of the next. 1: reports of a round that is over by now go.
 MIGRATIONS = {
     1: "DROP TABLE reports;"
     + SCHEMA[SCHEMA.index("CREATE TABLE reports") : SCHEMA.index("CREATE TABLE facts")],
+    2: "ALTER TABLE vouchers ADD COLUMN allotted_data_credits INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vouchers ADD COLUMN closing_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vouchers ADD COLUMN is_settled INTEGER NOT NULL DEFAULT 0;"
+    + SCHEMA[SCHEMA.index("CREATE TABLE disputes") : SCHEMA.index("CREATE TABLE airtime")],
 }
 
 
@@ -84,7 +98,8 @@ class Database:
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         if version == 0 or version in MIGRATIONS:
             with self.transaction("hotspot.schema"):
-                for statement in (MIGRATIONS[version] if version else SCHEMA).split(";"):
+                steps = [MIGRATIONS[step] for step in range(version, SCHEMA_VERSION)] if version else [SCHEMA]
+                for statement in ";".join(steps).split(";"):
                     if statement.strip():
                         self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

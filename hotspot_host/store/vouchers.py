@@ -1,7 +1,9 @@
 """The payee's books: what each router says it bought, and the newest promise to pay for it.
 
-The *float* is what a router has bought (BOUGHT receipts) and no voucher covers. It is the hotspot's risk, so
-it is limited: above the limit the hotspot stops forwarding to that router until a voucher comes.
+Two things are the hotspot's risk, and both are limited: above a limit the hotspot stops forwarding to that
+router. The *float* is what a router has bought (BOUGHT receipts) and no voucher covers. *Uncovered* is what
+vouchers promise beyond what the chain has set aside for this hotspot (its allotment) and it hasn't claimed:
+other hotspots may claim before.
 """
 
 from __future__ import annotations
@@ -35,6 +37,16 @@ def _read(row: Sequence[Any]) -> KeptVoucher:
 
 
 @dataclass(frozen=True)
+class Dispute:
+    """Two different vouchers of one sequence, both signed by the router: proof of its fraud."""
+
+    channel_id: str
+    router: str
+    one: bytes
+    other: bytes
+
+
+@dataclass(frozen=True)
 class RouterBalance:
     """``unvouchered_*`` is never negative."""
 
@@ -44,6 +56,8 @@ class RouterBalance:
     vouchered_data_credits: int
     unvouchered_packets: int
     unvouchered_data_credits: int
+    uncovered_data_credits: int
+    """In vouchers, neither claimed nor set aside."""
 
 
 class Vouchers:
@@ -53,8 +67,16 @@ class Vouchers:
         self._database = database
         self._spool = spool
 
-    def settle(self, router: str, packet_hash: bytes, data_credits: int, voucher: KeptVoucher | None) -> bool:
-        """A receipt came: packet out of the spool, totals up, voucher kept, in one durable transaction.
+    def settle(
+        self,
+        router: str,
+        packet_hash: bytes,
+        data_credits: int,
+        voucher: KeptVoucher | None,
+        dispute: Dispute | None = None,
+    ) -> bool:
+        """A receipt came: packet out of the spool, totals up, voucher or proof of fraud kept, in one durable
+        transaction.
 
         ``data_credits`` is 0 for what wasn't bought. False where the packet is unknown: a receipt that came
         before (its totals aren't counted twice).
@@ -79,6 +101,11 @@ class Vouchers:
                     (voucher.channel_id, voucher.router, voucher.sequence, voucher.total_data_credits,
                      voucher.total_packets, voucher.voucher),
                 )  # fmt: skip
+            if dispute is not None:
+                connection.execute(
+                    "INSERT OR IGNORE INTO disputes (channel_id, router, one, other) VALUES (?, ?, ?, ?)",
+                    (dispute.channel_id, dispute.router, dispute.one, dispute.other),
+                )
         return known
 
     def get(self, channel_id: str) -> KeptVoucher | None:
@@ -89,37 +116,79 @@ class Vouchers:
         return None if row is None else _read(row)
 
     def get_unclaimed(self) -> list[KeptVoucher]:
-        """Vouchers worth more than what has been claimed of them."""
+        """Vouchers worth more than what has been claimed of them, of channels that aren't settled; those that
+        are nearest to it first.
+        """
         rows = self._database.connection.execute(
             f"SELECT {_COLUMNS} FROM vouchers WHERE total_data_credits > claimed_data_credits"
-            " ORDER BY channel_id"
+            " AND NOT is_settled ORDER BY closing_at_ms = 0, closing_at_ms, channel_id"
         )
         return [_read(row) for row in rows]
 
     def get_unfunded(self) -> list[str]:
         """Channels that the chain hasn't been asked about yet, or that hold less than was promised."""
         rows = self._database.connection.execute(
-            "SELECT channel_id FROM vouchers WHERE channel_data_credits IS NULL"
-            " OR channel_data_credits < total_data_credits"
+            "SELECT channel_id FROM vouchers WHERE NOT is_settled AND (channel_data_credits IS NULL"
+            " OR channel_data_credits < total_data_credits)"
         )
         return [row[0] for row in rows]
 
-    def set_funds(self, channel_id: str, data_credits: int) -> None:
-        """What the chain says the channel was opened with."""
+    def get_closing_at_ms(self, channel_id: str) -> int:
+        """When the chain settles a channel, as far as it was asked; 0 = not closing."""
+        row = self._database.connection.execute(
+            "SELECT closing_at_ms FROM vouchers WHERE channel_id = ?", (channel_id,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def set_funds(
+        self, channel_id: str, data_credits: int, allotted_data_credits: int = 0, closing_at_ms: int = 0
+    ) -> None:
+        """What the chain says: what the channel was opened with, what of it is set aside for this hotspot,
+        when it is settled.
+        """
+        news = (data_credits, allotted_data_credits, closing_at_ms)
+        known = self._database.connection.execute(
+            "SELECT channel_data_credits, allotted_data_credits, closing_at_ms FROM vouchers"
+            " WHERE channel_id = ?",
+            (channel_id,),
+        ).fetchone()
+        if known is None or tuple(known) == news:
+            return
         with self._database.transaction("hotspot.channel_funds") as connection:
             connection.execute(
-                "UPDATE vouchers SET channel_data_credits = ? WHERE channel_id = ?",
-                (data_credits, channel_id),
+                "UPDATE vouchers SET channel_data_credits = ?, allotted_data_credits = ?, closing_at_ms = ?"
+                " WHERE channel_id = ?",
+                (*news, channel_id),
             )
 
-    def mark_claimed(self, channel_id: str, total_data_credits: int) -> None:
-        """The chain has paid out this channel up to ``total_data_credits``."""
+    def mark_claimed(self, channel_id: str, total_data_credits: int, is_settled: bool = False) -> None:
+        """The chain has paid out a channel up to ``total_data_credits``; nothing more once it is settled."""
         with self._database.transaction("hotspot.claim") as connection:
             connection.execute(
-                "UPDATE vouchers SET claimed_data_credits = MAX(claimed_data_credits, ?)"
-                " WHERE channel_id = ?",
-                (total_data_credits, channel_id),
+                "UPDATE vouchers SET claimed_data_credits = MAX(claimed_data_credits, ?),"
+                " is_settled = MAX(is_settled, ?) WHERE channel_id = ?",
+                (total_data_credits, is_settled, channel_id),
             )
+
+    def is_disputed(self, router: str) -> bool:
+        """Whether this hotspot holds a proof of the router's fraud."""
+        return bool(
+            self._database.connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM disputes WHERE router = ?)", (router,)
+            ).fetchone()[0]
+        )
+
+    def get_unreported(self) -> list[Dispute]:
+        """Proofs of fraud that the chain hasn't been told yet."""
+        rows = self._database.connection.execute(
+            "SELECT channel_id, router, one, other FROM disputes WHERE NOT is_reported ORDER BY channel_id"
+        )
+        return [Dispute(channel, router, bytes(one), bytes(other)) for channel, router, one, other in rows]
+
+    def mark_reported(self, channel_id: str) -> None:
+        """The chain has the proof, or has no use for it."""
+        with self._database.transaction("hotspot.dispute_reported") as connection:
+            connection.execute("UPDATE disputes SET is_reported = 1 WHERE channel_id = ?", (channel_id,))
 
     def get_balance(self, router: str) -> RouterBalance:
         """What a router owes in vouchers. A voucher counts once the chain has confirmed its channel's
@@ -134,6 +203,11 @@ class Vouchers:
             " FROM vouchers WHERE router = ? AND channel_data_credits >= total_data_credits",
             (router,),
         ).fetchone()
+        (uncovered,) = connection.execute(
+            "SELECT COALESCE(SUM(MAX(total_data_credits - MAX(claimed_data_credits, allotted_data_credits),"
+            " 0)), 0) FROM vouchers WHERE router = ? AND NOT is_settled",
+            (router,),
+        ).fetchone()
         return RouterBalance(
             bought_packets=bought[0],
             bought_data_credits=bought[1],
@@ -141,6 +215,7 @@ class Vouchers:
             vouchered_data_credits=vouchered[1],
             unvouchered_packets=max(bought[0] - vouchered[0], 0),
             unvouchered_data_credits=max(bought[1] - vouchered[1], 0),
+            uncovered_data_credits=uncovered,
         )
 
     def get_routers(self) -> list[str]:

@@ -103,6 +103,13 @@ class SmallChain(ChainClient):
                 return 2**50
         return None
 
+    def is_disputed(self, channel_id: str) -> bool:
+        """Whether the proof of a fraud is included."""
+        return any(
+            isinstance(body, ChannelDispute) and body.one.voucher.channel_id.hex() == channel_id
+            for _, body in self.list_bodies("included")
+        )
+
     def list_claims(self, channel_id: str) -> list[api.ChannelClaim]:
         """In the order in which they were included; then what was allotted and not claimed yet."""
         claims = []

@@ -33,6 +33,8 @@ from tests.unit.hotspot_host.test_coverage import make_challenge, make_round
 
 PACKETS = {number: make_data_frame(number, length=20 * number) for number in (1, 2, 3)}
 UNROUTED = {4: make_data_frame(4, dev_addr="ff000000")}
+#: Its receipt carries a second voucher of one sequence.
+FRAUD = {6: make_data_frame(6)}
 BEACON_DATA = bytes(range(51))
 HEARD_BEACON = {5: b"\xe0" + BEACON_DATA}
 REFUSED_ROUND, SENT_ROUND = 5, 6
@@ -86,6 +88,7 @@ class HotspotChain(SmallChain):
             id=channel_id, router=self._outside.get("route")[0]["router"], voucher_key="",
             data_credits=CHANNEL_DATA_CREDITS, claimed_data_credits=0, opened_height=1,
             claims=self.list_claims(channel_id),
+            disputed_height=1 if self.is_disputed(channel_id) else None,
         )  # fmt: skip
 
     async def hotspot(self, address: str) -> api.Hotspot | None:
@@ -140,6 +143,7 @@ class HotspotStory:
             ("beacon", lambda: self.beacon(SENT_ROUND)),
             ("witness", lambda: self.hear(HEARD_BEACON)),
             ("settle", self.settle),
+            ("fraud", self.meet_fraud),
             ("unrouted packet", lambda: self.hear(UNROUTED)),
             ("spool is empty", lambda: self.wait(lambda: not len(service.spool))),
             ("expire", self.expire),
@@ -188,6 +192,12 @@ class HotspotStory:
             )
 
         await self.wait(is_settled)
+
+    async def meet_fraud(self) -> None:
+        """The router signs a sequence twice; the chain is told."""
+        await self.hear(FRAUD)
+        await self.wait(lambda: SmallChain(self.outside).is_disputed(CHANNEL_ID.hex()))
+        await self.wait(lambda: not self.service.vouchers.get_unreported())
 
     async def expire(self) -> None:
         self.service.reports.forget_before(get_wall_ms() + 3_600_000)

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
+from chain.data.voucher import decode_voucher, encode_voucher, sign_voucher
 from chain.keys import Keypair
 from chain.wire import packet_router_pb2 as wire
 from hardware.lora.regions import get_region
@@ -35,13 +37,14 @@ class Post:
         )
         self.float_limit = float_limit
         self.receipt_timeout_s = receipt_timeout_s
+        self.uncovered_limit = stream_module.UNCOVERED_LIMIT
         self.pool = RouterPool(parts.database, parts.spool, parts.tally, self.make_stream)
         parts.intake.on_spooled = self.pool.on_spooled
 
     def make_stream(self, route: Route) -> RouterStream:
         return RouterStream(
             route, self.parts.key, lambda: CHAIN_ID, self.parts.vouchers, self.downlinks, self.parts.tally,
-            self.float_limit, self.count_voucher, self.receipt_timeout_s,
+            self.float_limit, self.count_voucher, self.receipt_timeout_s, self.uncovered_limit,
         )  # fmt: skip
 
     def count_voucher(self) -> None:
@@ -182,6 +185,52 @@ async def test_forwarding_pauses_at_the_float_limit_and_goes_on_with_a_voucher(p
             assert len(router.packets) == 21
 
 
+async def test_forwarding_pauses_while_too_much_is_promised_without_cover(parts: Parts) -> None:
+    async with running_router() as router:
+        post = Post(parts)
+        post.uncovered_limit = 5
+        parts.vouchers.settle(router.owner.public_key.address, b"", 0, None)
+        async with running_post(post, router.route_entry):
+            post.take(*range(1, 6))
+            await wait_for(lambda: post.vouchers_came == 5)
+            parts.vouchers.set_funds(CHANNEL_ID.hex(), 1000)
+            post.take(*range(6, 21))
+            await wait_for(lambda: "that aren't set aside" in parts.said.getvalue())
+            assert len(parts.spool) > 0
+            parts.vouchers.set_funds(CHANNEL_ID.hex(), 1000, 100)
+            await wait_for(lambda: len(parts.spool) == 0)
+            assert "is covered: forwarding again" in parts.said.getvalue()
+
+
+async def test_a_router_that_signs_one_sequence_twice_is_caught_and_gets_nothing_more(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "PROBE_INTERVAL_S", 0.0)
+    async with running_router() as router:
+        hotspot = parts.key.public_key.binary
+        async with running_post(Post(parts), router.route_entry) as post:
+            post.take(1, 2)
+            await wait_for(lambda: post.vouchers_came == 2)
+            forged = router.build_second_voucher(hotspot)
+            router.send(receipt=wire.receipt_v1(voucher=forged))
+            await wait_for(lambda: parts.vouchers.get_unreported())
+            [dispute] = parts.vouchers.get_unreported()
+            kept = parts.vouchers.get(CHANNEL_ID.hex())
+            assert kept is not None
+            assert (dispute.one, dispute.other) == (kept.voucher, forged)
+            assert post.vouchers_came == 3, "whoever reports is told"
+            post.take(3)
+            parts.intake.take([make_reception(make_join_request(), 99)])  # costs nothing, and goes on
+            await wait_for(lambda: make_join_request() in router.payloads)
+            assert len(parts.spool) == 1
+            assert "gets nothing to pay for any more" in parts.said.getvalue()
+        parts.reopen()
+        async with running_post(Post(parts), router.route_entry) as post:
+            post.pool.on_spooled()
+            await wait_for(lambda: any(state["paused"] for state in post.pool.get_states()))
+            assert len(router.packets) == 3, "not after a restart either"
+
+
 async def test_while_paused_one_packet_asks_whether_the_router_pays_again(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +284,13 @@ async def test_a_router_that_is_away_costs_one_line(parts: Parts) -> None:
         assert parts.said.getvalue().count("lost") == 1
 
 
+def make_second_voucher(router: FakeRouter, raw: bytes) -> bytes:
+    """Another voucher with the sequence of this one."""
+    voucher = decode_voucher(raw).voucher
+    more = replace(voucher, total_data_credits=voucher.total_data_credits + 1)
+    return encode_voucher(sign_voucher(more, router.voucher_key))
+
+
 def test_vouchers_must_be_this_routers_for_this_hotspot_and_never_fall(parts: Parts) -> None:
     router = FakeRouter()
     hotspot, route = parts.key.public_key.binary, router.route_entry
@@ -249,6 +305,7 @@ def test_vouchers_must_be_this_routers_for_this_hotspot_and_never_fall(parts: Pa
         "wrong_hotspot": (router.build_voucher(router.owner.public_key.binary), CHAIN_ID, hotspot),
         "malformed": (b"\x00", CHAIN_ID, hotspot),
         "bad_signature": (FakeRouter().build_voucher(hotspot), CHAIN_ID, hotspot),
+        "fraud": (make_second_voucher(router, kept.voucher), CHAIN_ID, hotspot),
     }
     for reason, (raw, chain_id, whose) in bad.items():
         with pytest.raises(BadVoucher) as error:

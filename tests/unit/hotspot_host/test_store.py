@@ -7,7 +7,7 @@ from hardware.lora.duty_cycle import Transmission
 from hotspot_host.forwarder.packets import build_packet, compute_packet_hash
 from hotspot_host.store.database import Database
 from hotspot_host.store.reports import ReportKind, Reports
-from hotspot_host.store.vouchers import KeptVoucher
+from hotspot_host.store.vouchers import Dispute, KeptVoucher
 
 from .conftest import Parts, make_data_frame, make_reception
 
@@ -80,6 +80,49 @@ def test_a_receipt_takes_packet_and_counts_once(parts: Parts) -> None:
     balance = parts.vouchers.get_balance("r")
     assert (balance.bought_packets, balance.bought_data_credits, balance.unvouchered_packets) == (1, 2, 1)
     assert len(parts.spool) == 0
+
+
+def test_what_is_set_aside_or_claimed_is_no_risk(parts: Parts) -> None:
+    parts.vouchers.settle("r", b"", 0, make_voucher(1, 50, 20))
+    parts.vouchers.settle("r", b"", 0, make_voucher(1, 7, 2, channel="c2"))
+    parts.vouchers.settle("other", b"", 0, KeptVoucher("c3", "other", 1, 1000, 9, b"v"))
+
+    def get_uncovered() -> int:
+        return parts.vouchers.get_balance("r").uncovered_data_credits
+
+    assert get_uncovered() == 57
+    parts.vouchers.set_funds("c1", 100, 30)
+    assert get_uncovered() == 27
+    parts.vouchers.set_funds("c1", 100, 80)
+    assert get_uncovered() == 7
+    parts.vouchers.mark_claimed("c2", 5)
+    parts.reopen()
+    assert get_uncovered() == 2
+    parts.vouchers.mark_claimed("c2", 0, is_settled=True)
+    assert get_uncovered() == 0
+    assert [kept.channel_id for kept in parts.vouchers.get_unclaimed()] == ["c1", "c3"]
+
+
+def test_what_closes_first_is_claimed_first(parts: Parts) -> None:
+    for channel, closing_at_ms in (("c1", 0), ("c2", 900), ("c3", 800)):
+        parts.vouchers.settle("r", b"", 0, make_voucher(1, 5, 2, channel))
+        parts.vouchers.set_funds(channel, 100, closing_at_ms=closing_at_ms)
+    assert [kept.channel_id for kept in parts.vouchers.get_unclaimed()] == ["c3", "c2", "c1"]
+    assert parts.vouchers.get_closing_at_ms("c2") == 900
+    assert parts.vouchers.get_closing_at_ms("none") == 0
+
+
+def test_a_proof_of_fraud_survives_and_is_reported_once(parts: Parts) -> None:
+    proof = Dispute("c1", "r", b"one", b"other")
+    parts.vouchers.settle("r", b"", 0, None, proof)
+    parts.vouchers.settle("r", b"", 0, None, Dispute("c1", "r", b"third", b"fourth"))
+    parts.reopen()
+    assert parts.vouchers.is_disputed("r") and not parts.vouchers.is_disputed("s")
+    assert parts.vouchers.get_unreported() == [proof]
+    parts.vouchers.mark_reported("c1")
+    parts.reopen()
+    assert parts.vouchers.get_unreported() == []
+    assert parts.vouchers.is_disputed("r"), "it isn't trusted again"
 
 
 def test_the_highest_voucher_is_kept_and_counts_once_its_channel_is_funded(parts: Parts) -> None:
@@ -192,15 +235,33 @@ def test_no_flood_makes_a_beacon_forgotten_before_its_round_ends(parts: Parts) -
     assert reports.add("witness", b"next", b"r", b"n" * 32, b"c", 1500, 2000)
 
 
+def undo_version_3(parts: Parts) -> None:
+    """Channels that are closing, allotments, proofs of fraud."""
+    for column in ("allotted_data_credits", "closing_at_ms", "is_settled"):
+        parts.database.connection.execute(f"ALTER TABLE vouchers DROP COLUMN {column}")
+    parts.database.connection.execute("DROP TABLE disputes")
+
+
+def test_vouchers_of_before_allotments_stay(parts: Parts) -> None:
+    parts.vouchers.settle("r", b"", 0, make_voucher(1, 5, 2))
+    undo_version_3(parts)
+    parts.database.connection.execute("PRAGMA user_version=2")
+    parts.reopen()
+    assert [kept.total_data_credits for kept in parts.vouchers.get_unclaimed()] == [5]
+    assert parts.vouchers.get_balance("r").uncovered_data_credits == 5
+    assert parts.vouchers.get_unreported() == []
+
+
 def test_a_database_from_before_claims_is_brought_up_to_date(parts: Parts) -> None:
     connection = parts.database.connection
     connection.execute("DROP TABLE reports")
     connection.execute("CREATE TABLE reports (id INTEGER PRIMARY KEY, kind TEXT, data BLOB, report BLOB)")
     connection.execute("INSERT INTO reports VALUES (1, 'witness', x'01', x'02')")
+    undo_version_3(parts)
     connection.execute("PRAGMA user_version=1")
     parts.database.put_fact("kept", b"yes")
     parts.reopen()
     assert parts.database.get_fact("kept") == b"yes"
     reports = Reports(parts.database)
     assert reports.pending() == [] and add_report(reports, "witness", b"d1", b"r1")
-    assert parts.database.connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert parts.database.connection.execute("PRAGMA user_version").fetchone() == (3,)

@@ -3,6 +3,7 @@ anybody was told is lost, nothing happens twice.
 """
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -24,13 +25,13 @@ from tests.power_cut.stage import Stage, Trial
 from tests.power_cut.write_points import find_write_points
 
 from . import crash_story as story
-from .fakes import CHANNEL_ID, FakeReportNode, FakeRouter
+from .fakes import CHANNEL_ID, FakeReportNode, FakeRouter, serialize_without
 
 pytestmark = pytest.mark.skipif(get_missing_tool() is not None, reason=get_missing_tool() or "")
 
 POINTS = sorted(point for point in find_write_points() if point.startswith("hotspot."))
 #: In the mempool, and the hotspot does not know: not a commit of its own, but as good a moment to die.
-MOMENTS = [*POINTS, "story.submitted.ChannelClaim"]
+MOMENTS = [*POINTS, "story.submitted.ChannelClaim", "story.submitted.ChannelDispute"]
 #: What `list_losses` can find lost before anything is delivered.
 KINDS = {"packet", "report", "airtime", "beacon round", "fact"}
 
@@ -49,6 +50,10 @@ class Router(FakeRouter):
         self.chain_id = CHAIN_ID
 
     def _receipt(self, packet: wire.packet_router_packet_up_v1) -> wire.receipt_v1:
+        if packet.payload in story.FRAUD.values():
+            packet_hash = hashlib.sha256(serialize_without(packet, "signature", "hold_time")).digest()
+            voucher = self.build_second_voucher(packet.gateway)
+            return wire.receipt_v1(packet_hash=packet_hash, status=wire.UNWANTED, voucher=voucher)
         receipt = super()._receipt(packet)
         if receipt.status == wire.COPY:
             receipt.voucher = self.build_voucher(packet.gateway)
@@ -107,7 +112,12 @@ class World:
             yield "airtime", rows
         if on_air and database.get_fact("beaconed_round") != str(story.SENT_ROUND).encode():
             yield "beacon round", database.get_fact("beaconed_round")
-        kept = Vouchers(database, spool).get(CHANNEL_ID.hex())
+        vouchers = Vouchers(database, spool)
+        frauds = set(story.FRAUD.values())
+        has_met = frauds & set(self.router.payloads) and not frauds & set(spooled)
+        if has_met and not vouchers.is_disputed(self.router.owner.public_key.address):
+            yield "proof of fraud", CHANNEL_ID
+        kept = vouchers.get(CHANNEL_ID.hex())
         bought = {payload for payload in self.router.payloads if payload in story.PACKETS.values()}
         owed = sum(compute_data_credits(payload) for payload in bought - set(spooled))
         if owed > (0 if kept is None else kept.total_data_credits):
@@ -122,7 +132,7 @@ class World:
         """The story has been told to its end: everything happened, and nothing twice."""
         outside = self.trial.outside
         assert self.router.problems == []
-        assert set(self.router.payloads) == set(story.PACKETS.values())
+        assert set(self.router.payloads) == {*story.PACKETS.values(), *story.FRAUD.values()}
         assert len(outside.get("on air")) <= 1
         assert {report.data for report in self.node.witnesses} == {story.BEACON_DATA}
         is_lost = not outside.get("on air") or not self._has_reported()
@@ -134,6 +144,7 @@ class World:
         wanted = sum(compute_data_credits(payload) for payload in story.PACKETS.values())
         assert claims == sorted(set(claims)) and claims[-1] == wanted
         kinds = [type(body).__name__ for _, body in SmallChain(outside).list_bodies()]
+        assert "ChannelDispute" in kinds
         assert kinds.count("HotspotAdd") == kinds.count("LocationAssert") == 1
 
 
