@@ -77,6 +77,8 @@ def init_command(
 
     changes = {
         "epoch_ms": None if epoch_seconds is None else epoch_seconds * 1000,
+        # Two epochs, as hotspots claim once in each.
+        "channel_claim_window_ms": None if epoch_seconds is None else epoch_seconds * 2_000,
         "block_interval_ms": None if block_seconds is None else round(block_seconds * 1000),
         "escrow_epochs": escrow_epochs,
         "audit_period_epochs": audit_epochs,
