@@ -218,8 +218,12 @@ def build_region_params(region: str) -> iot_config_pb2.blockchain_region_params_
     )
 
 
-def add_coverage_services(server: grpc.aio.Server, node: CoverageNode, configuration: Keypair) -> None:
-    """Mounts the three services on a node's gRPC server; `configuration` signs region parameters."""
+def add_coverage_services(server: grpc.aio.Server, node: CoverageNode, configuration: Keypair) -> ReportDoor:
+    """Mounts the three services on a node's gRPC server; `configuration` signs region parameters. Returns
+    where reports come in.
+    """
+    door = ReportDoor(node)
     poc_entropy_pb2_grpc.add_poc_entropyServicer_to_server(EntropyService(node), server)  # type: ignore[no-untyped-call]
-    poc_lora_pb2_grpc.add_poc_loraServicer_to_server(ReportService(ReportDoor(node)), server)  # type: ignore[no-untyped-call]
+    poc_lora_pb2_grpc.add_poc_loraServicer_to_server(ReportService(door), server)  # type: ignore[no-untyped-call]
     iot_config_pb2_grpc.add_gatewayServicer_to_server(RegionService(node, configuration), server)  # type: ignore[no-untyped-call]
+    return door

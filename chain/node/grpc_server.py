@@ -27,7 +27,7 @@ async def start_grpc_server(node: Node, address: str) -> tuple[grpc.aio.Server, 
     )
     if importlib.util.find_spec("chain.node.coverage_services") is not None:
         services = importlib.import_module("chain.node.coverage_services")
-        services.add_coverage_services(server, node, node.configuration_key)
+        node.report_counts = services.add_coverage_services(server, node, node.configuration_key).counts
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:

@@ -22,7 +22,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from chain.blocks.engine import AppliedBlock
@@ -162,6 +162,14 @@ class _Standing(Collector):
         waiting.add_metric(["transaction"], node.mempool.transactions)
         waiting.add_metric(["report"], node.mempool.reports)
         yield waiting
+        arrived = CounterMetricFamily(
+            "hexhaul_reports",
+            "Claims and reports over gRPC, by kind and answer: taken, or the status of the refusal.",
+            labels=["kind", "answer"],
+        )
+        for labels, number in sorted(node.report_counts.items()):
+            arrived.add_metric(labels, number)
+        yield arrived
         sizes = GaugeMetricFamily("hexhaul_store_bytes", "Size of a database on disk.", labels=["store"])
         folder = node.store.path.parent
         files = {"chain": node.store.path, "observations": folder / "observations.db"}

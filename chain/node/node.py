@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -79,6 +79,8 @@ class Node:
         """The node's key: signs arrival times of reports, and the blocks that this node makes."""
         self.configuration_key: Keypair = key
         """Signs region parameters for gateways; the node's own where it doesn't have the network's."""
+        self.report_counts: Mapping[tuple[str, str], int] = {}
+        """What came in over gRPC, by kind and what was answered."""
         self.seeds: list[str] = []
         """HTTP URLs that the network file names."""
         self.genesis_raw = b""

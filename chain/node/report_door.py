@@ -7,6 +7,7 @@ that a block will be applied to: signature, form, whether it comes in its turn, 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -102,6 +103,8 @@ class ReportDoor:
     def __init__(self, node: CoverageNode, rate: ReportRate | None = None) -> None:
         self.node = node
         self.rate = rate or ReportRate()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """What came in: (kind, "taken" or the gRPC status by which it was refused)."""
         self._at_once = 0
 
     async def accept(
@@ -112,6 +115,15 @@ class ReportDoor:
         ``session`` is the serialized introduction of the session key that signed, ``nonce`` what opens the
         claim of a report; a report without one was not claimed.
         """
+        try:
+            report_id = await self._accept(kind, message, session, nonce)
+        except Refused as error:
+            self.counts[kind, error.code.name.lower()] += 1
+            raise
+        self.counts[kind, "taken"] += 1
+        return report_id
+
+    async def _accept(self, kind: ReportKind, message: Message, session: bytes, nonce: bytes) -> str:
         if message.ByteSize() + len(session) + len(nonce) > MAX_REPORT_BYTES - 16:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, f"a report has at most {MAX_REPORT_BYTES} bytes")
         report = message.SerializeToString(deterministic=True)

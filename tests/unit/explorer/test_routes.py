@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from chain.explorer.live import LiveFeed, TooManyListeners
 from chain.explorer.page import StaticFiles, build_content_policy
 from chain.keys.address import NETWORK_MAIN
+from chain.ledger.tables import HOTSPOTS
 from tests.unit.explorer.stage import Stage
 
 OBSERVATION = {
@@ -71,6 +72,23 @@ def test_what_cannot_be_answered_is_said(http: httpx.Client, path: str, status: 
     answer = http.get(f"/v1{path}")
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
+
+
+def test_nothing_shows_the_asserted_place(stage: Stage) -> None:
+    """The ledger knows cells of resolution 12, some 20 m wide: a map for everybody shows resolution 8."""
+    hotspots = stage.get("/map/hotspots")
+    pages = [stage.get(f"/map/hotspots/{f['properties']['address']}") for f in hotspots["features"]]
+    assert all(page["verdicts"] and page["rewards"] for page in pages)
+    with httpx.stream("GET", f"{stage.url}/v1/live", trust_env=False) as stream:
+        hello = read_events(stream.iter_lines(), 1)
+    answers = [hotspots, stage.get("/map/hexes"), stage.get("/map/links"), pages, hello]
+    text = json.dumps(answers)
+    places = [row.location for _, row in stage.history.state.iterate(HOTSPOTS)]
+    assert len(places) == 14
+    for place in places:
+        assert h3.int_to_str(place) not in text
+        assert str(place) not in text
+    assert not re.search(r"\b8[9a-f][0-9a-f]{13}\b", text)
 
 
 def test_search(stage: Stage) -> None:

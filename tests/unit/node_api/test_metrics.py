@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import grpc
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from chain.keys.keypair import Keypair
+from chain.node.coverage_services import add_coverage_services
+from chain.wire import poc_lora_pb2, poc_lora_pb2_grpc
 from tests.unit.explorer.stage import Stage
 
 
 def read(http: httpx.Client) -> dict[tuple[str, ...], float]:
-    """(name, label values...) -> value"""
+    """(name, values of labels by the labels' names) -> value"""
     answer = http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
@@ -57,3 +64,22 @@ def test_they_are_for_this_machine_only(http: httpx.Client) -> None:
     answer = http.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})
     assert answer.status_code == 403
     assert "--metrics-public" in answer.json()["error"]["message"]
+
+
+async def test_reports_are_counted_by_what_they_were_answered(http: httpx.Client, stage: Stage) -> None:
+    """Over gRPC, as hotspots send them; a stranger's are refused."""
+    node = stage.node
+    server = grpc.aio.server()
+    node.report_counts = add_coverage_services(server, node, node.key).counts
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stranger = Keypair(bytes(32))
+    report = poc_lora_pb2.lora_witness_report_req_v1(pub_key=stranger.public_key.binary, data=b"x" * 51)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        reports: Any = poc_lora_pb2_grpc.poc_loraStub(channel)  # type: ignore[no-untyped-call]
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await reports.submit_lora_witness(report)
+    await server.stop(None)
+    assert node.report_counts == {("witness", "unauthenticated"): 2}
+    assert read(http)["hexhaul_reports_total", "unauthenticated", "witness"] == 2
