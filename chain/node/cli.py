@@ -161,7 +161,7 @@ def _show_verification(result: EpochVerification, as_json: bool) -> None:
     for payment in result.payments:
         why = ", ".join(f"{name} {value}" for name, value in payment["why"].items())
         name = compute_animal_name(payment["hotspot"])
-        print(f"{name}: {format_hxt_exactly(payment['hxt'])} HXT for {payment['reward']} ({why})")
+        print(f"{name}: {format_hxt_exactly(payment['hxt'])} for {payment['reward']} ({why})")
     if result.findings:
         print(f"epoch {result.epoch} is WRONG:")
         for finding in result.findings:
@@ -169,7 +169,7 @@ def _show_verification(result: EpochVerification, as_json: bool) -> None:
         return
     total = sum(payment["hxt"] for payment in result.payments)
     print(
-        f"epoch {result.epoch} is right: {len(result.payments)} payments, {format_hxt_exactly(total)} HXT, "
+        f"epoch {result.epoch} is right: {len(result.payments)} payments, {format_hxt_exactly(total)}, "
         f"from blocks {result.first_height} to {result.last_height} with {result.reports} reports; "
         f"{result.proven_rows} escrow rows proven under the node's last header, {result.released_rows} "
         "proven to be paid out or taken"

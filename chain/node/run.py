@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
@@ -61,7 +63,8 @@ async def run_node(
         folder.check_producer(key, node.get_state())
     else:
         key = folder.load_node_key(chain)
-        node = Node(SingleProducer(chain, store), store, key)
+        verifiers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="chain-verify")
+        node = Node(SingleProducer(chain, store, verifiers=verifiers), store, key)
     node.genesis_raw = folder.genesis.read_bytes()
     node.snapshots_folder = folder.snapshots
     keeper = SnapshotKeeper(store, chain.genesis_hash, folder.snapshots, snapshots)

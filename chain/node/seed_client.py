@@ -27,6 +27,10 @@ class SeedUnavailable(Exception):
     """No seed gave what was asked for; the message says what each of them said."""
 
 
+class BadAnswer(SeedUnavailable):
+    """A seed answered with bytes that aren't what was asked for: not those of the bundle's root."""
+
+
 class SeedClient:
     """Asks the seeds of a network one after the other, the one that answered last first."""
 
@@ -62,7 +66,7 @@ class SeedClient:
                 return block, EMPTY_BUNDLE
             return block, check_bundle(await self.get(f"/v1/bundles/{root.hex()}"), root)
         except (MalformedBlock, BadBundle) as error:
-            raise SeedUnavailable(f"{self.seeds[0]}: block {height}: {error}") from error
+            raise BadAnswer(f"{self.seeds[0]}: block {height}: {error}") from error
 
     async def list_snapshots(self) -> list[api.SnapshotInfo]:
         """Which snapshots there are, newest first. Raises SeedUnavailable."""

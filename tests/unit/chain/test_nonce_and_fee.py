@@ -15,6 +15,7 @@ from chain.transactions import (
     compute_required_fee,
     with_required_fee,
 )
+from chain.transactions.bodies_hotspots import DATA_ONLY
 from tests.unit.chain.world import PARAMETERS, World
 
 
@@ -25,7 +26,10 @@ def make_payment(world: World, payer: str = "alice", hxt: int = 5) -> Payment:
 def test_fee_burns_data_credits_where_they_suffice() -> None:
     world = World()
     body = with_required_fee(
-        HotspotAdd(**world.head("carol"), owner=world["dave"], hotspot=world["hotspot"]), PARAMETERS
+        HotspotAdd(
+            **world.head("carol"), owner=world["dave"], hotspot=world["hotspot"], capability=DATA_ONLY
+        ),
+        PARAMETERS,
     )
     world.apply(body)
     assert world.account("carol").data_credits == 1_000_000 - body.fee
@@ -36,8 +40,10 @@ def test_fee_burns_data_credits_where_they_suffice() -> None:
 
 def test_fee_may_take_the_last_data_credit() -> None:
     world = World()
-    world.change_parameters(hotspot_add_fee_data_credits=1_000_000 - 13)
-    body = HotspotAdd(**world.head("carol"), owner=world["dave"], hotspot=world["hotspot"])
+    world.change_parameters(data_only_add_fee_data_credits=1_000_000 - 13)
+    body = HotspotAdd(
+        **world.head("carol"), owner=world["dave"], hotspot=world["hotspot"], capability=DATA_ONLY
+    )
     assert compute_required_fee(body, world.context.parameters) == 1_000_000
     world.apply(body)
     assert world.account("carol").data_credits == 0

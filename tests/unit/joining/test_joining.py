@@ -18,6 +18,8 @@ from chain.transactions import Payee, Payment
 from tests.unit.chain.process import NodeProcess, init, run_cli
 from tests.unit.joining.earning import Earner
 
+WRITE_POINTS = ("chain.snapshot.before_write", "chain.snapshot.before_rename", "chain.snapshot.after_write")
+
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("joining")]
 
 
@@ -125,9 +127,7 @@ async def test_a_copy_is_put_back(node: NodeProcess, tmp_path: Path) -> None:
     assert not (tmp_path / "damaged" / "chain.db").exists()
 
 
-@pytest.mark.parametrize(
-    "point", ["chain.snapshot.before_write", "chain.snapshot.before_rename", "chain.snapshot.after_write"]
-)
+@pytest.mark.parametrize("point", WRITE_POINTS)
 async def test_killed_while_writing_a_snapshot(tmp_path: Path, point: str) -> None:
     init(tmp_path, "--round-seconds", "1", "--epoch-seconds", "1")
     with NodeProcess(tmp_path, kill_at=point) as node:

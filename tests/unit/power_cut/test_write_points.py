@@ -11,6 +11,7 @@ from tests.unit.chain import test_crash as chain
 from tests.unit.chain import test_two_stores as two_stores
 from tests.unit.hotspot_host import test_write_points as hotspot
 from tests.unit.index import test_processes as index
+from tests.unit.joining import test_joining as joining
 from tests.unit.router import test_write_points as router
 from tests.unit.virtual import test_nonvolatile as board
 
@@ -22,6 +23,7 @@ def test_every_write_point_has_its_crash_test() -> None:
     tested = [
         *chain.WRITE_POINTS,
         *two_stores.WRITE_POINTS,
+        *joining.WRITE_POINTS,
         *hotspot.POINTS,
         *index.WRITE_POINTS,
         *router.POINTS,
