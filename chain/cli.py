@@ -94,8 +94,8 @@ def init_command(
         changes["escrow_epochs"] = 2  # for the same reason: money should be seen to arrive
     coverage_changes = {
         "round_ms": None if round_seconds is None else round_seconds * 1000,
-        # A fast round opens its claims in its last quarter, so that there is room for some beacons before; one
-        # data rate keeps its pace lawful.
+        # A fast round opens its claims in its last quarter, so that some beacons fit before it; one data rate
+        # keeps its pace lawful.
         "opening_ms": None if round_seconds is None else min(round_seconds * 250, 10_000),
         "closing_margin_ms": None if round_seconds is None else min(round_seconds * 100, 6_000),
         "beacon_spreading_factors": None if round_seconds is None else (8,),
