@@ -1,14 +1,19 @@
 """Towards being able to pay: the order of steps, and debts that become vouchers."""
 
-import msgspec
+from pathlib import Path
 
+import msgspec
+import pytest
+
+from chain.client import ChainClient
 from chain.data.voucher import decode_voucher, is_signed_by
 from chain.keys import Keypair
+from router.purchase import purchaser as purchaser_module
 from router.purchase.plan import SPARE_DATA_CREDITS, Standing, Step, Wishes, decide_next_step
 from router.purchase.voucher_desk import CHAIN_ID, VoucherDesk
 from router.store.database import Database, put_meta
 from router.store.purchases import buy, put_channel, settle_debts
-from tests.unit.router.conftest import RunningRouter, TestChain
+from tests.unit.router.conftest import RunningRouter, TestChain, run_router
 from tests.unit.router.hotspot_client import HotspotClient
 from tests.unit.router.sensor import Sensor
 
@@ -82,10 +87,7 @@ def test_amounts() -> None:
     assert opening.data_credits == 1300, "debts are covered on top"
 
 
-def test_debts_become_vouchers(tmp_path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
+def test_debts_become_vouchers(tmp_path: Path) -> None:
     database, key = Database(tmp_path / "r.db"), Keypair.generate()
     desk = VoucherDesk(database, key)
     hotspot = Keypair.generate().public_key.binary
@@ -117,3 +119,35 @@ async def test_a_hotspot_that_comes_back_gets_its_vouchers(router: RunningRouter
         await hotspot.deliver(sensor.build_uplink())
     async with HotspotClient(chain.hotspots[2], router.grpc) as hotspot:
         await router.log.wait_until(lambda: hotspot.get_promised() == 1)
+
+
+async def test_a_used_up_channel_closes_and_pays_by_count(
+    tmp_path: Path, chain: TestChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever delivers gets its part set aside; the next channel is there in time; the old one ends with what
+    its hotspots are owed, claimed or not.
+    """
+    monkeypatch.setattr(purchaser_module, "LOOK_AGAIN_S", 0.2)
+    sensor = Sensor.from_session(bytes.fromhex("01020304"), b"\x0a" * 16, b"\x0b" * 16)
+    async with (
+        run_router(tmp_path / "router", chain.url, channel_data_credits=40) as router,
+        ChainClient(chain.url) as client,
+    ):
+        await router.log.wait_for("paying", ready=True)
+        await router.add_device(name="m", dev_addr="01020304", nwk_s_key="0a" * 16, app_s_key="0b" * 16)
+        async with HotspotClient(chain.hotspots[2], router.grpc) as box:
+            await box.deliver(sensor.build_uplink(bytes(200), f_cnt=0))
+            await router.log.wait_for("allotted")
+            for f_cnt in range(1, 6):  # 9 data credits each
+                await box.deliver(sensor.build_uplink(bytes(200), f_cnt=f_cnt))
+            await router.log.wait_for("closing")
+        opened = [entry for entry in router.log.entries if entry["event"] == "channel"]
+        first, second = (entry["channel_id"] for entry in opened[:2])
+        assert router.log.find("closing", channel_id=first)
+        channel = await client.channel(first)
+        assert channel is not None and channel.closing_at_ms is not None
+        [part] = channel.claims
+        assert part.hotspot == chain.hotspots[2].public_key.address
+        assert part.allotted_data_credits == channel.allotted_data_credits > 0
+        following = await client.channel(second)
+        assert following is not None and following.closing_at_ms is None
