@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.blocks.reports import MAX_REPORT_BYTES
+from chain.coverage.claims import Claim, get_commitment, parse_claim, parse_claim_message
 from chain.coverage.reports import (
     MalformedReport,
     ReportEnvelope,
@@ -145,3 +146,59 @@ def test_damaged_reports_are_refused_or_not_signed(data: st.DataObject) -> None:
         envelope = decode_report(bytes(encoded))
         parse_beacon_report(envelope.report)
         assert not is_report_signed(envelope, "beacon")
+
+
+def build_claim_message(key: Keypair, **changes: object) -> poc_lora_pb2.lora_claim_v1:
+    message = poc_lora_pb2.lora_claim_v1(
+        pub_key=key.public_key.binary, commitment=sha256(b"claimed").digest(), timestamp=7
+    )
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+def test_a_claim_reads_as_written(town: Town) -> None:
+    key = town.keys[0]
+    serialized = sign(build_claim_message(key), key)
+    claim = parse_claim(serialized)
+    assert claim == Claim(key.public_key.binary, sha256(b"claimed").digest(), 7)
+    assert is_report_signed(ReportEnvelope(serialized), "claim")
+    assert not is_report_signed(ReportEnvelope(sign(build_claim_message(key), STRANGER)), "claim")
+    session = build_session(key)
+    assert is_report_signed(ReportEnvelope(sign(build_claim_message(key), SESSION), session), "claim")
+    assert not is_report_signed(ReportEnvelope(sign(build_claim_message(key), SESSION)), "claim")
+
+
+@pytest.mark.parametrize("change", [{"pub_key": bytes(32)}, {"commitment": bytes(31)}, {"commitment": b""}])
+def test_a_claim_of_another_form_is_refused(town: Town, change: dict[str, bytes]) -> None:
+    with pytest.raises(MalformedReport):
+        parse_claim(sign(build_claim_message(town.keys[0], **change), town.keys[0]))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_claim_or_malformed(raw: bytes) -> None:
+    with contextlib.suppress(MalformedReport):
+        assert parse_claim_message(raw).SerializeToString(deterministic=True) == raw
+    with contextlib.suppress(MalformedReport):
+        parse_claim(raw)
+
+
+@given(st.binary(min_size=16, max_size=32), st.binary(max_size=80), st.binary(max_size=80))
+def test_a_commitment_binds_nonce_report_and_session(nonce: bytes, report: bytes, session: bytes) -> None:
+    envelope = ReportEnvelope(report, session, nonce)
+    commitment = get_commitment(envelope)
+    assert len(commitment) == 32
+    assert decode_report(encode_report(report, session, nonce)) == envelope
+    for other in (
+        ReportEnvelope(report + b"\0", session, nonce),
+        ReportEnvelope(report, session + b"\0", nonce),
+        ReportEnvelope(nonce[-1:] + report, session, nonce[:-1]),
+    ):
+        assert get_commitment(other) != commitment
+    assert get_commitment(ReportEnvelope(report, session)) == b""
+
+
+@pytest.mark.parametrize("length", [1, 15, 33])
+def test_a_nonce_of_another_length_is_malformed(length: int) -> None:
+    with pytest.raises(MalformedReport, match="16 to 32"):
+        decode_report(encode_report(b"report", b"", bytes(length)))
