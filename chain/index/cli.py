@@ -97,7 +97,9 @@ def rebuild_command(
     """Drop the index and build it anew from the blocks, while the node is stopped."""
     from chain.index.database import IndexUnavailable
     from chain.index.follower import read_blocks
+    from chain.index.seeding import list_hotspots, write_hotspots
     from chain.index.taking_in import take_in
+    from chain.ledger.state import State
     from chain.store.chain_store import ChainStore, StoreError
 
     chain_id, genesis_hash = _read_genesis(data_dir)
@@ -112,6 +114,9 @@ def rebuild_command(
     try:
         database.clear(genesis_hash)
         height = 0
+        blocks = read_blocks(store, chain_id, height)
+        if not blocks or blocks[0].height > 1:  # the node began with a snapshot
+            write_hotspots(database, list_hotspots(State(store.readable)))
         while blocks := read_blocks(store, chain_id, height):
             take_in(database, blocks, keep_days * 24 * 3_600_000)
             height = blocks[-1].height

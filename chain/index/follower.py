@@ -19,8 +19,10 @@ from sqlalchemy import Connection
 from chain.blocks.header import compute_block_hash, decode_block
 from chain.index.database import READERS, IndexDatabase, IndexUnavailable, Standing
 from chain.index.rows import IndexedBlock, IndexedTransaction
+from chain.index.seeding import list_hotspots, write_hotspots
 from chain.index.taking_in import DEFAULT_VERDICTS_KEPT_MS, take_in
 from chain.ledger.events import StoredEvent
+from chain.ledger.state import State
 from chain.store.chain_store import ChainStore
 from chain.transactions.encoding import compute_transaction_id, decode_transaction
 
@@ -199,6 +201,9 @@ class ChainIndex:
             standing = Standing(self.genesis_hash, 0, 0)
         self.height = standing.height
         blocks = read_blocks(self._chain.store, self._chain_id, standing.height)
+        if standing.height == 0 and (blocks or head) and (not blocks or blocks[0].height > 1):
+            hotspots = list_hotspots(State(self._chain.store.readable))
+            await self._in_writer(write_hotspots, self.database, hotspots)
         await self._in_writer(take_in, self.database, blocks, self._verdicts_kept_ms)
         return blocks
 

@@ -89,8 +89,12 @@ class Rows:
         """Changes to hotspots, in their order; `finish` adds the sums that remain."""
         self._sums: dict[str, Row] = {}
         """Per hotspot what its columns of sums grow by, and the last time it was heard of."""
-        self.locations: dict[str, int] = {}
-        """Where hotspots stand that were placed in these blocks."""
+        self.unplaced_rewards: list[tuple[str, Row]] = []
+        """Rewards whose location is that of a hotspot (address) as it was before these blocks."""
+        self._locations: dict[str, int | None] = {}
+        """Where hotspots stand that were placed, or left their place, in these blocks."""
+        self._earlier: dict[str, str] = {}
+        """New keys of these blocks: the address under which the index knows the hotspot until now."""
 
     def add(self, block: IndexedBlock) -> None:
         """Take in the next block; after the last one `finish`."""
@@ -171,7 +175,7 @@ class Rows:
 
     def _place_hotspot(self, stored: StoredEvent, f: Row) -> None:
         address = get_address(f["hotspot"])
-        self.locations[address] = f["location"]
+        self._locations[address] = f["location"]
         change = {
             "location": f["location"],
             "location_height": stored.height,
@@ -197,8 +201,11 @@ class Rows:
         self._flush_sums(old)
         row = {"address": new, "name": PublicKey(f["new_hotspot"]).name}
         self.hotspots.append(HotspotChange(old, REKEY, row))
-        if old in self.locations:
-            self.locations[new] = self.locations.pop(old)
+        if old in self._locations:
+            self._locations[new] = self._locations[old]
+        else:
+            self._earlier[new] = self._earlier.get(old, old)
+        self._locations[old] = None
 
     def _get_sums(self, address: str) -> Row:
         return self._sums.setdefault(address, {"last_ms": 0, **dict.fromkeys(SUMS, 0)})
@@ -304,20 +311,21 @@ class Rows:
 
     def _take_reward(self, stored: StoredEvent, f: Row) -> None:
         address = get_address(f["hotspot"])
-        self.rewards.append(
-            {
-                "height": stored.height,
-                "number": stored.index,
-                "time_ms": stored.time_ms,
-                "epoch": f["epoch"],
-                "hotspot": address,
-                "owner": get_address(f.get("owner")),
-                "reward": f["reward"],
-                "hxt": f["hxt"],
-                "location": self.locations.get(address),
-                "body": _render(stored),
-            }
-        )
+        row: Row = {
+            "height": stored.height,
+            "number": stored.index,
+            "time_ms": stored.time_ms,
+            "epoch": f["epoch"],
+            "hotspot": address,
+            "owner": get_address(f.get("owner")),
+            "reward": f["reward"],
+            "hxt": f["hxt"],
+            "location": self._locations.get(address),
+            "body": _render(stored),
+        }
+        self.rewards.append(row)
+        if address not in self._locations:
+            self.unplaced_rewards.append((self._earlier.get(address, address), row))
         self._get_sums(address)["hxt"] += f["hxt"]
 
     def _take_release(self, stored: StoredEvent, f: Row) -> None:

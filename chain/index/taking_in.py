@@ -78,8 +78,8 @@ def take_in(
 
 
 def _write(database: IndexDatabase, connection: Connection, rows: Rows) -> None:
+    _place_rewards(connection, rows)
     _write_hotspots(database, connection, rows)
-    _complete_locations(connection, rows)
     for table, new in (
         (BLOCK, rows.blocks),
         (TRANSACTION, rows.transactions),
@@ -149,16 +149,15 @@ def _rekey(database: IndexDatabase, connection: Connection, change: HotspotChang
     connection.execute(update(HOTSPOT).where(old).values(nowhere))
 
 
-def _complete_locations(connection: Connection, rows: Rows) -> None:
-    """Where hotspots stand that were paid in these blocks and placed before them."""
-    unknown = sorted({row["hotspot"] for row in rows.rewards if row["location"] is None})
+def _place_rewards(connection: Connection, rows: Rows) -> None:
+    """Where hotspots stood before these blocks that were paid in them. Called before their rows change."""
+    addresses = sorted({address for address, _ in rows.unplaced_rewards})
     known: dict[str, int | None] = {}
-    for addresses in _split(unknown, _VALUES_AT_ONCE):
-        query = select(HOTSPOT.c.address, HOTSPOT.c.location).where(HOTSPOT.c.address.in_(addresses))
+    for some in _split(addresses, _VALUES_AT_ONCE):
+        query = select(HOTSPOT.c.address, HOTSPOT.c.location).where(HOTSPOT.c.address.in_(some))
         known.update((address, location) for address, location in connection.execute(query))
-    for row in rows.rewards:
-        if row["location"] is None:
-            row["location"] = known.get(row["hotspot"])
+    for address, row in rows.unplaced_rewards:
+        row["location"] = known.get(address)
 
 
 def _forget_verdicts(connection: Connection, epochs: Sequence[Row], kept_ms: int) -> None:
