@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chain import api
-from chain.api_history import Page, RenderedEvent
+from chain.api_history import Page, Price, RenderedEvent
 from chain.keys.keypair import Keypair
 from chain.keys.public_key import PublicKey
 from chain.ledger.parameters import Parameters
@@ -106,6 +106,10 @@ class ChainClient:
     async def parameters(self) -> Parameters:
         """The parameters in force; a block may change them."""
         return await self._get("/parameters", Parameters)
+
+    async def hxt_price(self) -> int:
+        """What one HXT costs now, USD x 10^8: what a burn goes by."""
+        return (await self._get("/price", Price)).hxt_price
 
     async def account(self, address: str) -> api.Account:
         """Balances and the next nonce; an account that nobody has paid yet is empty."""

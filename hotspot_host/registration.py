@@ -102,8 +102,7 @@ class Registration:
         account = await self._chain.account(owner.address)
         if account.data_credits >= least:
             return
-        parameters = await self._chain.parameters()
-        hxt = compute_hxt_for_data_credits(wanted - account.data_credits, parameters.hxt_price)
+        hxt = compute_hxt_for_data_credits(wanted - account.data_credits, await self._chain.hxt_price())
         await self._ensure_hxt(hxt)
         await self.send(Burn(payer=owner.binary, nonce=1, fee=0, payee=owner.binary, hxt=hxt))
         self._say("burnt", f"owner burnt {hxt / HXT_UNITS:.4f} HXT for {wanted} data credits")

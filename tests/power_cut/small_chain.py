@@ -43,6 +43,9 @@ class SmallChain(ChainClient):
     async def parameters(self) -> Parameters:
         return Parameters()
 
+    async def hxt_price(self) -> int:
+        return 100_000_000
+
     async def status(self) -> api.Status:
         return api.Status(
             chain_id=CHAIN_ID, height=1, block_hash="", block_time_ms=1, state_root="", round=0,

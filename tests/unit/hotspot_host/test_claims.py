@@ -65,6 +65,9 @@ class StubChain:
     async def parameters(self) -> Parameters:
         return Parameters()
 
+    async def hxt_price(self) -> int:
+        return 100_000_000
+
 
 class StubRegistration:
     """Sends; refuses as told."""

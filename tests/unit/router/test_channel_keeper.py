@@ -207,6 +207,9 @@ class RefusingChain(StubChain):
     async def parameters(self) -> Parameters:
         return Parameters()
 
+    async def hxt_price(self) -> int:
+        return 100_000_000
+
     async def account(self, address: str) -> api.Account:
         return api.Account(address=address, hxt=10**12, data_credits=10**9, nonce=0, next_nonce=1)
 
