@@ -31,7 +31,7 @@ from router.purchase.channels import ChannelKeeper
 from router.purchase.plan import Decision, Standing, Step, Wishes, decide_next_step
 from router.purchase.voucher_desk import CHAIN_ID
 from router.store.database import Database, put_meta
-from router.store.purchases import get_available, get_owed, put_channel, settle_debts
+from router.store.purchases import get_owed, get_uncommitted, put_channel, settle_debts
 
 LOOK_AGAIN_S = 10.0
 RETRY_FIRST_S = 1.0
@@ -159,7 +159,7 @@ class Purchaser:
             hxt_price=await self._chain.hxt_price(),
             has_faucet=network.has_faucet,
             route=None if route is None else _describe_route(route),
-            available=get_available(read) - get_owed(read),
+            available=get_uncommitted(read) - get_owed(read),
             register_fee=compute_required_fee(self._build_route(RouterRegister), parameters),
             update_fee=compute_required_fee(self._build_route(RouterUpdate), parameters),
             channel_fee=compute_required_fee(opening, parameters),

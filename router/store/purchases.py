@@ -77,7 +77,14 @@ def get_room(tx: Transaction, channel: Channel, hotspot: bytes) -> int:
 
 
 def get_available(tx: Transaction) -> int:
-    """Data credits of open channels neither promised nor set aside yet."""
+    """Data credits of open channels not promised yet."""
+    return sum(
+        channel.amount - get_spent(tx, channel.channel_id) for channel in list_channels(tx) if channel.is_open
+    )
+
+
+def get_uncommitted(tx: Transaction) -> int:
+    """Data credits of open channels neither promised nor set aside for anybody yet."""
     return sum(
         channel.amount - get_committed(tx, channel.channel_id)
         for channel in list_channels(tx)
