@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from chain.data import process_due_channels as due_channels
 from chain.data.calendar import compute_due_time
+from chain.data.process_channel_open import process_channel_open
 from chain.data.process_due_channels import compute_count_payments
 from chain.data.tables import CALENDAR, CHANNEL_COUNTS, CLOSED_CHANNELS, DUE
 from chain.ledger.balances import get_supply, mint_data_credits
@@ -22,7 +23,7 @@ from chain.ledger.tables import (
     ROUTERS,
     iterate_carried_data,
 )
-from chain.transactions import HotspotCredits, HotspotRekey, Reason
+from chain.transactions import ChannelOpen, HotspotCredits, HotspotRekey, InvalidTransaction, Reason
 from tests.unit.chain.channel_world import ChannelWorld
 from tests.unit.chain.world import PARAMETERS
 
@@ -284,3 +285,16 @@ def test_the_refund_brings_back_what_had_burnt() -> None:
     assert world.account("carol").burnt_hxt == left
     [(_, carried)] = iterate_carried_data(world.state, world.context.epoch)
     assert carried.burnt_hxt + left == 1000
+
+
+def test_an_id_opens_one_channel() -> None:
+    """Not to be had by a transaction, whose id has its nonce in it; the rule holds all the same."""
+    world = ChannelWorld(10)
+    body = ChannelOpen(**world.head("alice"), router=world["carol"], data_credits=1)
+    for _ in ("open", "settled"):
+        with pytest.raises(InvalidTransaction) as caught:
+            process_channel_open(world.state, body, world.channel_id, world.context)
+        assert caught.value.code is Reason.CHANNEL_EXISTS
+        if world.state.get(CHANNELS, world.channel_id) is not None:
+            world.apply(world.close())
+            world.end_window()
