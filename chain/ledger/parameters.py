@@ -83,8 +83,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_router_owner_changes: int = 16
     """How often a router's owner key can be replaced: what it left open is followed to the newest one."""
     channel_claim_window_ms: int = 172_800_000
-    """From a channel's close until it is settled, two epochs, as hotspots claim once in each (Helium: 30 blocks
-    of grace, half an hour)."""
+    """From a channel's close until it is settled: two epochs, as hotspots claim once in each (Helium: 30
+    blocks of grace, half an hour)."""
     channel_max_epochs: int = 30
     """A channel that its router doesn't close begins to close after so many epochs (Helium: a week of
     blocks)."""
