@@ -86,7 +86,9 @@ class Home:
     def build(self, body: TransactionBody, *keys: Keypair) -> bytes:
         """Fill in the payer's next nonce and the fee, and sign."""
         nonce = get_account(self.state, body.payer).nonce + 1
-        return build_transaction(replace(body, nonce=nonce), self.chain.chain_id, self.chain.genesis_parameters, keys)
+        return build_transaction(
+            replace(body, nonce=nonce), self.chain.chain_id, self.chain.genesis_parameters, keys
+        )
 
     def build_payment(self, payee: bytes, hxt: int = 10**8) -> bytes:
         payer = FAUCET.public_key.binary

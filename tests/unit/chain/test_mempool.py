@@ -27,7 +27,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def get_context(home: Home) -> BlockContext:
-    return home.chain.get_context(home.state, home.engine.head.height + 1, home.now_ms + 1, get_open_round(home.state))
+    return home.chain.get_context(
+        home.state, home.engine.head.height + 1, home.now_ms + 1, get_open_round(home.state)
+    )
 
 
 @pytest.fixture
@@ -38,7 +40,9 @@ def mempool(home: Home) -> Mempool:
 def make(home: Home, nonce: int, hxt: int = 5, pair=FAUCET) -> CheckedTransaction:
     payee = PAYER if pair is ALICE else ALICE.public_key.binary
     body = Payment(payer=pair.public_key.binary, nonce=nonce, fee=0, payees=(Payee(payee, hxt),))
-    return home.engine.check(build_transaction(body, home.chain.chain_id, home.chain.genesis_parameters, [pair]))
+    return home.engine.check(
+        build_transaction(body, home.chain.chain_id, home.chain.genesis_parameters, [pair])
+    )
 
 
 def refuse(mempool: Mempool, transaction: CheckedTransaction) -> Reason:

@@ -116,9 +116,7 @@ class FakeRouter(packet_router_pb2_grpc.packetServicer):
     def build_second_voucher(self, hotspot: bytes) -> bytes:
         """Fraud: another voucher with the newest one's sequence."""
         packets, data_credits = self._bought.get(hotspot, [0, 0])
-        voucher = Voucher(
-            self.chain_id, self.channel_id, hotspot, self._sequence, data_credits + 1, packets
-        )
+        voucher = Voucher(self.chain_id, self.channel_id, hotspot, self._sequence, data_credits + 1, packets)
         return encode_voucher(sign_voucher(voucher, self.voucher_key))
 
     async def route(self, request_iterator: Any, context: Any) -> AsyncIterator[wire.envelope_down_v1]:
