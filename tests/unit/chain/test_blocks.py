@@ -152,7 +152,7 @@ def test_a_rule_that_fails_unforeseen_does_not_stop_the_chain(
         raise ZeroDivisionError
 
     monkeypatch.setitem(
-        __import__("chain.ledger.process_transaction", fromlist=["_PROCESSES"])._PROCESSES,
+        __import__("chain.ledger.process_transaction", fromlist=["PROCESSES"]).PROCESSES,
         type(home.engine.check(home.build_payment(A)).signed.body),
         fail,
     )
