@@ -20,6 +20,9 @@ from chain.wire.add_gateway_pb2 import blockchain_txn, blockchain_txn_add_gatewa
 from tests.unit.chain.process import NodeProcess, init, run_cli
 from tests.unit.chain.test_p256_signatures import make_secret
 
+#: One desk and one node, and what one test bought another one spends: all in order, in one process.
+pytestmark = pytest.mark.xdist_group("wallet_network")
+
 QUICK = Effort(passes=1, memory_bytes=8192)
 PASSPHRASE = "correct horse battery"
 
@@ -353,13 +356,14 @@ def test_validator_and_coverage_words_reach_the_rules(desk: Desk) -> None:
 
 def test_signed_in_turn_and_submitted(desk: Desk) -> None:
     desk.make_key("far.key")
+    desk.make_key("stranger.key")
     desk.works("hotspot", "add", "--payer", "friend.key", "--hotspot-key", "far.key", "--out", "add.json")
     assert "Not signed yet by" in desk.works("show", "add.json")
     desk.fails("submit", "add.json", "--commit", says="still has to be signed by", code="not_signed")
     network = ("--network", str(desk.folder / "node/network.json"))
     assert "Still to sign" in desk.works("sign", "add.json", "--key", "far.key", *network)
     assert "Still to sign" in desk.works("sign", "add.json", "--passphrase-file", "pass")
-    desk.fails("sign", "add.json", "--key", "v.key", says="doesn't sign this transaction")
+    desk.fails("sign", "add.json", "--key", "stranger.key", says="doesn't sign this transaction")
     assert "Signed by all" in desk.works("sign", "add.json", "--key", "friend.key", "--out", "signed.json")
     assert len(desk.json("show", "signed.json")["missing_signatures"]) == 0
     assert desk.json("submit", "signed.json")["committed"] is False
