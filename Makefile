@@ -1,8 +1,9 @@
 # hexhaul: `make help` lists what there is.
 PYTHON ?= python3
 VENV := .venv/bin
-# Most tests wait for the air's real time, so more of them than cores run at once; the browser's don't, and go alone.
-SIDE_BY_SIDE := -n 3 --dist loadgroup
+# Most tests wait for the air's real time, so more files than cores run at once, each in order in one process; the
+# browser's don't wait, and go alone.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: help run setup setup-test test lint types unit vectors protos bench lock clean
 

@@ -15,11 +15,3 @@ def shared() -> Path:
     if not (folder / "vectors").is_dir():
         pytest.skip(f"no shared vectors at {folder}: set HEXHAUL_SHARED")
     return folder
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process, in order; files run side by side (pytest-xdist)."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

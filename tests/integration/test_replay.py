@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("town"),  # one town for all of them
 ]
 
 

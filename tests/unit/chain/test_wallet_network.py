@@ -20,9 +20,6 @@ from chain.wire.add_gateway_pb2 import blockchain_txn, blockchain_txn_add_gatewa
 from tests.unit.chain.process import NodeProcess, init, run_cli
 from tests.unit.chain.test_p256_signatures import make_secret
 
-#: One desk and one node, and what one test bought another one spends: all in order, in one process.
-pytestmark = pytest.mark.xdist_group("wallet_network")
-
 QUICK = Effort(passes=1, memory_bytes=8192)
 PASSPHRASE = "correct horse battery"
 

@@ -20,7 +20,7 @@ from tests.unit.joining.earning import Earner
 
 WRITE_POINTS = ("chain.snapshot.before_write", "chain.snapshot.before_rename", "chain.snapshot.after_write")
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("joining")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

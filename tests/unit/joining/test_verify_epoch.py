@@ -19,7 +19,7 @@ from chain.verification.epoch import EpochVerification, verify_epoch
 from tests.unit.chain.process import NodeProcess, init, run_cli
 from tests.unit.joining.earning import Earner
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("verify_epoch")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class World:
